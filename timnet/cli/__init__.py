@@ -1,0 +1,1 @@
+"""The Typer front end: parse, call, print."""

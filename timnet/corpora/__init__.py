@@ -1,0 +1,1 @@
+"""How raw corpora become utterances: one short file a corpus."""

@@ -1,0 +1,63 @@
+"""The error tree.
+
+Everything a user can cause is a :class:`TimnetError` whose message is one line saying what
+happened, where, and what to do. Front ends print that line and exit with ``exit_code``; any other
+exception is a defect of timnet and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+
+class TimnetError(Exception):
+    """Something failed while doing what was asked (exit code 1)."""
+
+    exit_code = 1
+
+
+class BadInput(TimnetError):
+    """What was asked cannot be done as asked: bad argument, file, name or state (exit code 2)."""
+
+    exit_code = 2
+
+
+class CorpusError(BadInput):
+    """A corpus folder, file name or audio file is not what it should be."""
+
+
+class UnknownName(BadInput):
+    """A corpus, preset, experiment or run that the registry does not know."""
+
+
+class WeightsError(BadInput):
+    """A weights file is truncated, foreign, or belongs to another network shape."""
+
+
+class RegistryError(BadInput):
+    """``runs.db`` cannot be used: newer, corrupt, read-only, or on a filesystem that breaks it."""
+
+
+class DiskFull(BadInput):
+    """There is no room to write. Nothing was half-written."""
+
+
+class Fenced(TimnetError):
+    """This attempt no longer owns its run; another attempt does, or a user ended it.
+
+    The training process that meets it exits with status 75 (``EX_TEMPFAIL``) and writes nothing more.
+    """
+
+    exit_code = 75
+
+
+def as_disk_full(error: BaseException, doing: str) -> DiskFull | None:
+    """``error`` as a :class:`DiskFull` naming what was being done, or None if it is something else."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = full or (isinstance(error, sqlite3.OperationalError) and "disk is full" in str(error))
+    if not full:
+        return None
+    where = getattr(error, "filename", None)
+    place = f" at {where}" if where else ""
+    return DiskFull(f"no space left on the disk{place} while {doing}; free some room and run the command again")

@@ -1,0 +1,1 @@
+"""Scores, confusion and embeddings: arrays in, records out, no plotting."""

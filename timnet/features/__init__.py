@@ -1,0 +1,1 @@
+"""The published MFCC recipe and its content-addressed cache."""

@@ -1,0 +1,1 @@
+"""TIM-Net, and the published weights in and out."""

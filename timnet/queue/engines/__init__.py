@@ -1,0 +1,1 @@
+"""Where training processes are started: this machine for now."""

@@ -1,0 +1,401 @@
+"""The frozen records that every room shares. They hold values, never behaviour that does I/O.
+
+Conventions: folds and epochs count from 1; scores are fractions in [0, 1]; times are UTC strings in
+ISO 8601 (:func:`timnet.clock.now`); ``None`` stands for "no value", NaN never leaves the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Self
+
+from timnet.errors import BadInput
+
+
+class RunState(StrEnum):
+    """Where a run stands in the queue's state machine (``timnet/queue/states.py``)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Want(StrEnum):
+    """What a user wants of a running run; its own process acts on it between steps."""
+
+    PAUSE = "pause"
+    CANCEL = "cancel"
+    STOP = "stop"
+
+
+class EventKind(StrEnum):
+    """What an event tells. ``CHECK_*`` are the checkpoint rule's verdict, one an epoch."""
+
+    QUEUED = "queued"
+    STARTED = "started"
+    RESUMED = "resumed"
+    CHECK_IMPROVED = "check-improved"
+    CHECK_NOT_IMPROVED = "check-not-improved"
+    CHECK_SKIPPED = "check-skipped"
+    EARLY_STOP = "early-stop"
+    INTENT = "intent"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    RETRIED = "retried"
+    REQUEUED = "requeued"
+    CRASHED = "crashed"
+    FAILED = "failed"
+    DONE = "done"
+    IMPORTED = "imported"
+
+
+CHECK_KINDS = (EventKind.CHECK_IMPROVED, EventKind.CHECK_NOT_IMPROVED, EventKind.CHECK_SKIPPED)
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One recording of a corpus.
+
+    ``path`` is relative to the corpus folder, with forward slashes. ``label`` is a canonical class name.
+    ``sha256`` is the digest of the file's bytes. ``sentence`` and ``take`` are empty where the corpus
+    has none.
+    """
+
+    path: str
+    label: str
+    speaker: str
+    sentence: str = ""
+    take: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRecord:
+    """A corpus as registered: one immutable version of its list of utterances.
+
+    ``utterances`` stand in published row order: class folders in alphabetical order, file names
+    natural-sorted inside a class. ``digest`` covers every utterance, so that two versions with the same
+    digest are the same data. ``signal_length`` is in samples at 22 050 Hz.
+    """
+
+    id: int
+    name: str
+    layout: str
+    path: str
+    digest: str
+    classes: tuple[str, ...]
+    signal_length: int
+    tabs: int
+    added: str
+    utterances: tuple[Utterance, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Every setting that decides a run's result; the ``config`` of an experiment.
+
+    The defaults are the authors' published code (TIM-Net_SER, ``Code/TIMNET.py`` and ``main.py``, as
+    corrected in August 2023): Adam with lr 1e-3, beta1 0.93, beta2 0.98, epsilon 1e-8; batch 64;
+    500 epochs; label smoothing 0.1; dropout 0.1; 39 filters of kernel 2.
+    """
+
+    # the network
+    filters: int = 39
+    kernel_size: int = 2
+    tabs: int = 8
+    dropout: float = 0.1
+    # the optimiser and the loss
+    learning_rate: float = 1e-3
+    beta1: float = 0.93
+    beta2: float = 0.98
+    epsilon: float = 1e-8
+    batch_size: int = 64
+    epochs: int = 500
+    label_smoothing: float = 0.1
+    # the checkpoint rule
+    check_every: int = 1
+    check_from: int = 1
+    monitor: str = "val_loss"
+    min_delta: float = 0.0
+    patience: int = 0
+    select: str = "last"
+
+    def __post_init__(self) -> None:
+        _check_config(self)
+
+    @property
+    def monitor_mode(self) -> str:
+        """``"min"`` for a loss, ``"max"`` for a score."""
+        return "min" if self.monitor.endswith("loss") else "max"
+
+    @property
+    def selection(self) -> str:
+        """The selection rule's name, as it stands beside every number.
+
+        ``last``: the last epoch. ``best-test``: the best check on the test fold. ``best-train``: the best
+        check on the training data. ``stop-test`` and ``stop-train``: the last epoch, where early stopping
+        on that data decided which epoch is the last.
+        """
+        watched = "test" if self.monitor.startswith("val_") else "train"
+        if self.select == "best":
+            return f"best-{watched}"
+        return f"stop-{watched}" if self.patience else "last"
+
+    @property
+    def optimistic(self) -> bool:
+        """True where the test fold itself chose the epoch: the score is then too good."""
+        return is_optimistic(self.selection)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as stored in the registry."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote; settings this version does not know are refused."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise BadInput(f"unknown setting {unknown[0]!r}; known: {', '.join(sorted(known))}")
+        return cls(**values)
+
+
+MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy", "val_uar")
+
+
+def is_optimistic(selection: str) -> bool:
+    """Whether a selection rule looked at the test fold."""
+    return selection.endswith("-test")
+
+
+def _check_config(c: TrainingConfig) -> None:
+    """Raise :class:`BadInput` naming the first setting out of its range."""
+    ranges: tuple[tuple[str, bool, str], ...] = (
+        ("filters", 1 <= c.filters <= 1024, "1 to 1024"),
+        ("kernel_size", 1 <= c.kernel_size <= 16, "1 to 16"),
+        ("tabs", 1 <= c.tabs <= 14, "1 to 14"),
+        ("dropout", 0 <= c.dropout < 1, "0 up to, not including, 1"),
+        ("learning_rate", 0 < c.learning_rate <= 10, "above 0, up to 10"),
+        ("beta1", 0 <= c.beta1 < 1, "0 up to, not including, 1"),
+        ("beta2", 0 <= c.beta2 < 1, "0 up to, not including, 1"),
+        ("epsilon", 0 < c.epsilon <= 1, "above 0, up to 1"),
+        ("batch_size", 1 <= c.batch_size <= 65536, "1 to 65536"),
+        ("epochs", 1 <= c.epochs <= 1_000_000, "1 to 1000000"),
+        ("label_smoothing", 0 <= c.label_smoothing < 1, "0 up to, not including, 1"),
+        ("check_every", c.check_every >= 1, "1 or more"),
+        ("check_from", c.check_from >= 1, "1 or more"),
+        ("monitor", c.monitor in MONITORS, ", ".join(MONITORS)),
+        ("min_delta", c.min_delta >= 0, "0 or more"),
+        ("patience", c.patience >= 0, "0 (never stop early) or more"),
+        ("select", c.select in ("last", "best"), "last or best"),
+    )
+    for name, good, allowed in ranges:
+        if not good:
+            raise BadInput(f"{name} = {getattr(c, name)!r} is out of range; allowed: {allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One corpus x one configuration x one protocol x one seed; ``folds`` runs belong to it."""
+
+    id: int
+    uid: str
+    corpus_id: int
+    corpus: str
+    protocol: str
+    preset: str
+    selection: str
+    optimistic: bool
+    config: TrainingConfig
+    seed: int
+    folds: int
+    source: str
+    created: str
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One fold of one experiment: the unit that is queued, trained, watched, resumed and exported.
+
+    ``key`` (``"7.3"``: experiment 7, fold 3) is what users type. ``epoch`` is the last finished epoch.
+    ``uar`` and ``war`` are the final scores of the selected epoch, set when the run is done.
+    """
+
+    id: int
+    uid: str
+    experiment_id: int
+    corpus: str
+    protocol: str
+    preset: str
+    selection: str
+    optimistic: bool
+    seed: int
+    fold: int
+    folds: int
+    state: RunState
+    want: Want | None
+    waiting_for: str | None
+    priority: int
+    epoch: int
+    epochs: int
+    attempt: int
+    crashes: int
+    uar: float | None
+    war: float | None
+    best_epoch: int | None
+    best_value: float | None
+    last_loss: float | None
+    last_accuracy: float | None
+    last_val_loss: float | None
+    last_val_accuracy: float | None
+    last_val_uar: float | None
+    last_seconds: float | None
+    engine: str | None
+    host: str | None
+    pid: int | None
+    error: str | None
+    created: str
+    updated: str
+    tags: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """``experiment.fold``, the id users see and type."""
+        return f"{self.experiment_id}.{self.fold}"
+
+
+@dataclass(frozen=True, slots=True)
+class EpochMetrics:
+    """What one epoch measured: one wide row.
+
+    ``loss`` and ``accuracy`` are means over the training batches, the loss on smoothed labels; the
+    ``val_`` values are of the whole test fold on hard labels, so the two losses are not comparable as
+    they stand. ``diverged`` tells that the training loss was not finite (stored as no value).
+    """
+
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    val_uar: float | None
+    lr: float
+    seconds: float
+    diverged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The checkpoint rule's verdict on one epoch; its ``text`` is what the event says."""
+
+    kind: EventKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """Everything the registry keeps of one epoch, as the checkpoint's history keeps it too."""
+
+    metrics: EpochMetrics
+    check: Check
+    best_epoch: int | None
+    best_value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a run."""
+
+    id: int
+    run_id: int
+    time: str
+    kind: str
+    epoch: int | None
+    text: str
+    attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights on disk. ``kind``: ``last`` (resume point), ``best``, or ``final`` (what the score is of)."""
+
+    run_id: int
+    kind: str
+    epoch: int
+    path: str
+    metric: str | None
+    value: float | None
+    bytes: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One test utterance of one run: its row in the corpus, truth, prediction and probabilities."""
+
+    item: int
+    truth: int
+    predicted: int
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file a run left beside its weights, e.g. ``embeddings``."""
+
+    run_id: int
+    kind: str
+    path: str
+    bytes: int
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessProof:
+    """Who a process is, in a way that a reused pid cannot fake: host, boot, pid and its start time."""
+
+    host: str
+    boot_id: str
+    pid: int
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a run by one process."""
+
+    run_id: int
+    attempt: int
+    engine: str
+    worker: str | None
+    host: str
+    pid: int | None
+    started: str
+    ended: str | None
+    from_epoch: int
+    outcome: str | None
+    exit_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process; ``alive`` is proved by the lock it holds, never presumed from a heartbeat."""
+
+    id: int
+    uid: str
+    engine: str
+    host: str
+    pid: int
+    jobs: int
+    started: str
+    seen: str
+    ended: str | None
+    alive: bool
+    want: Want | None = None
+    running: tuple[str, ...] = field(default=())

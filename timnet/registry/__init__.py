@@ -1,0 +1,1 @@
+"""``runs.db``: schema and migrations, and the store classes that own all SQL."""

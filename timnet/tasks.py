@@ -1,0 +1,113 @@
+"""Engine work asked for by a front end runs in a child process; this is the wire between the two.
+
+The front ends never load TensorFlow or librosa, so extracting features or evaluating published
+weights is a module run with ``python -m``. The child prints one JSON object a line on its standard
+output: ``{"done": 3, "total": 535, "text": "..."}`` while it works, then one ``{"result": ...}`` or one
+``{"error": "...", "exit": 2}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO, Any
+
+from timnet.errors import BadInput, TimnetError, as_disk_full
+
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a task is: ``done`` of ``total`` steps, and what it is at."""
+
+    done: int
+    total: int
+    text: str = ""
+
+
+def run_task(
+    module: str,
+    arguments: Sequence[str],
+    on_progress: Callable[[Progress], None] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Any:
+    """Run ``python -m module arguments`` and return its result, reporting progress as it comes.
+
+    Raises :class:`BadInput` or :class:`TimnetError` with the child's own line. The child is ended when
+    the caller is interrupted.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})},
+    )
+    assert child.stdout is not None and child.stderr is not None
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    drain = threading.Thread(target=_drain, args=(child.stderr, tail), daemon=True)
+    drain.start()
+    try:
+        outcome = _follow(child.stdout, on_progress)
+        status = child.wait()
+    except BaseException:
+        child.terminate()
+        child.wait()
+        raise
+    drain.join(timeout=1)
+    if "result" in outcome:
+        return outcome["result"]
+    if "error" in outcome:
+        raise (BadInput if outcome.get("exit") == BadInput.exit_code else TimnetError)(outcome["error"])
+    last = tail[-1].strip() if tail else "it printed nothing"
+    raise TimnetError(f"{module} ended with status {status} before it had a result: {last}")
+
+
+def serve_task(work: Callable[[Callable[[Progress], None]], Any]) -> int:
+    """The child's side: call ``work(report)`` and print what comes of it. Returns the exit status."""
+
+    def report(progress: Progress) -> None:
+        _say({"done": progress.done, "total": progress.total, "text": progress.text})
+
+    try:
+        _say({"result": work(report)})
+    except (TimnetError, OSError) as error:
+        known = as_disk_full(error, "working") or error
+        if not isinstance(known, TimnetError):
+            raise
+        _say({"error": str(known), "exit": known.exit_code})
+        return known.exit_code
+    return 0
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _follow(lines: IO[str], on_progress: Callable[[Progress], None] | None) -> dict[str, Any]:
+    outcome: dict[str, Any] = {}
+    for line in lines:
+        try:
+            message = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # a library's own chatter on standard output
+        if not isinstance(message, dict):
+            continue
+        if "result" in message or "error" in message:
+            outcome = message
+        elif on_progress is not None and "total" in message:
+            on_progress(Progress(message["done"], message["total"], message.get("text", "")))
+    return outcome
+
+
+def _drain(stream: IO[str], tail: deque[str]) -> None:
+    tail.extend(line for line in stream if line.strip())

@@ -1,0 +1,1 @@
+"""The Textual front end: screens over frozen snapshots of the registry."""
