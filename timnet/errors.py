@@ -44,7 +44,7 @@ class DiskFull(BadInput):
 
 
 class Fenced(TimnetError):
-    """This attempt no longer owns its run; another attempt does, or a user ended it.
+    """The attempt no longer owns its run: another one does, or a user ended it.
 
     The training process that meets it exits with status 75 (``EX_TEMPFAIL``) and writes nothing more.
     """

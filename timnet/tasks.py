@@ -51,7 +51,8 @@ def run_task(
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})},
     )
-    assert child.stdout is not None and child.stderr is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     drain = threading.Thread(target=_drain, args=(child.stderr, tail), daemon=True)
     drain.start()

@@ -1,0 +1,87 @@
+"""Every path timnet writes, in one place.
+
+Beside the registry ``runs.db`` (and SQLite's own ``-wal`` and ``-shm``) stand ``runs.db-gate``, the lock
+that lines writers up, and the folder ``runs/``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunPaths:
+    """The files of one run, under ``runs/<uid>/``."""
+
+    folder: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held (``flock``) by whoever executes the run; the proof that it is alive."""
+        return self.folder / "lock"
+
+    @property
+    def log(self) -> Path:
+        """What the training process printed, all attempts, in order."""
+        return self.folder / "log.txt"
+
+    def checkpoint(self, epoch: int) -> Path:
+        """The exact resume point after ``epoch``."""
+        return self.folder / "checkpoints" / f"epoch-{epoch:06d}.npz"
+
+    def checkpoints(self) -> list[Path]:
+        """The resume points there are, oldest first."""
+        return sorted((self.folder / "checkpoints").glob("epoch-*.npz"))
+
+    @property
+    def best_weights(self) -> Path:
+        """Network weights at the best check."""
+        return self.folder / "best.npz"
+
+    @property
+    def final_weights(self) -> Path:
+        """Network weights that the run's scores were computed with."""
+        return self.folder / "final.npz"
+
+    @property
+    def embeddings(self) -> Path:
+        """Penultimate layer of the test fold, float32 ``[n_test, filters]``, in order of item."""
+        return self.folder / "embeddings.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPaths:
+    """The registry and what lies beside it."""
+
+    db: Path
+
+    @property
+    def gate(self) -> Path:
+        """The file whose lock a writer holds."""
+        return self.db.with_name(self.db.name + "-gate")
+
+    @property
+    def runs(self) -> Path:
+        """The folder that holds a folder for each run."""
+        return self.db.parent / "runs"
+
+    def run(self, uid: str) -> RunPaths:
+        """The paths of the run ``uid``."""
+        return RunPaths(self.runs / uid)
+
+    def worker_lock(self, uid: str) -> Path:
+        """Held by the worker ``uid`` while it lives."""
+        return self.runs / "workers" / f"{uid}.lock"
+
+    def worker_log(self, uid: str) -> Path:
+        """What a detached worker printed."""
+        return self.runs / "workers" / f"{uid}.log"
+
+    def relative(self, path: Path) -> str:
+        """``path`` as the registry stores it: relative to the registry's folder, so that both can move."""
+        return path.relative_to(self.db.parent).as_posix()
+
+    def resolve(self, stored: str) -> Path:
+        """The inverse of :meth:`relative`."""
+        return self.db.parent / stored

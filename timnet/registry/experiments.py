@@ -1,0 +1,164 @@
+"""Experiments in the registry: creating them with their runs, tags and notes, and deleting them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from timnet.clock import now
+from timnet.errors import BadInput, UnknownName
+from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
+from timnet.registry.database import Database, Row
+
+SELECT = """
+    SELECT experiments.*, corpora.name AS corpus,
+           (SELECT group_concat(tag, ' ') FROM tags WHERE experiment_id = experiments.id) AS tags
+    FROM experiments JOIN corpora ON corpora.id = experiments.corpus_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewExperiment:
+    """What is asked for: ``only`` are the fold numbers to queue, all of them when empty."""
+
+    corpus: CorpusRecord
+    config: TrainingConfig
+    protocol: str
+    preset: str
+    seed: int
+    folds: int
+    only: tuple[int, ...] = ()
+    source: str = "trained"
+    selection: str = ""
+    priority: int = 0
+    note: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Experiments:
+    """The tables ``experiments`` and ``tags``, and the birth of rows in ``runs``."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def create(self, new: Sequence[NewExperiment]) -> list[Experiment]:
+        """Insert experiments and queue their runs: all of them or, on any error, none."""
+        with self.db.write():
+            ids = [self._insert(one) for one in new]
+        return [self.get(experiment_id) for experiment_id in ids]
+
+    def _insert(self, new: NewExperiment) -> int:
+        time = now()
+        uid = f"{new.corpus.name.lower()}-{secrets.token_hex(4)}"
+        selection = new.selection or new.config.selection
+        inserted = self.db.table("experiments").insert(
+            {
+                "uid": uid,
+                "corpus_id": new.corpus.id,
+                "protocol": new.protocol,
+                "preset": new.preset,
+                "selection": selection,
+                "optimistic": int(is_optimistic(selection)),
+                "config": json.dumps(new.config.to_dict()),
+                "seed": new.seed,
+                "folds": new.folds,
+                "source": new.source,
+                "created": time,
+                "note": new.note,
+            }
+        )
+        experiment_id = int(str(inserted.last_pk))
+        for fold in _chosen_folds(new):
+            run = self.db.changed(
+                "INSERT INTO runs (uid, experiment_id, fold, state, priority, epochs, created, updated) "
+                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?) RETURNING id",
+                (f"{uid}-f{fold:02d}", experiment_id, fold, new.priority, new.config.epochs, time, time),
+            )[0]
+            self.db.connection.execute(
+                "INSERT INTO events (run_id, time, kind, text) VALUES (?, ?, ?, 'queued')",
+                (run["id"], time, EventKind.QUEUED),
+            )
+        self._add_tags(experiment_id, new.tags)
+        return experiment_id
+
+    def get(self, experiment_id: int) -> Experiment:
+        """One experiment. Raises :class:`UnknownName`."""
+        row = self.db.row(f"{SELECT} WHERE experiments.id = ?", (experiment_id,))
+        if row is None:
+            raise UnknownName(f"no experiment {experiment_id} here; list them with: timnet runs ls --group experiment")
+        return experiment_of(row)
+
+    def ls(self, ids: Iterable[int] | None = None) -> list[Experiment]:
+        """Experiments, oldest first: all, or those named."""
+        if ids is None:
+            return [experiment_of(row) for row in self.db.rows(f"{SELECT} ORDER BY experiments.id")]
+        return [self.get(experiment_id) for experiment_id in sorted(set(ids))]
+
+    def tag(self, experiment_id: int, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Experiment:
+        """Add and remove tags. A tag is one word without ``:``."""
+        self.get(experiment_id)
+        with self.db.write():
+            self._add_tags(experiment_id, add)
+            self.db.connection.executemany(
+                "DELETE FROM tags WHERE experiment_id = ? AND tag = ?", [(experiment_id, tag) for tag in remove]
+            )
+        return self.get(experiment_id)
+
+    def note(self, experiment_id: int, text: str) -> Experiment:
+        """Replace the note of an experiment."""
+        self.get(experiment_id)
+        with self.db.write():
+            self.db.connection.execute("UPDATE experiments SET note = ? WHERE id = ?", (text, experiment_id))
+        return self.get(experiment_id)
+
+    def delete(self, experiment_id: int) -> list[str]:
+        """Delete an experiment with all its runs and return the runs' uids, whose folders may now go.
+
+        Raises :class:`BadInput` while one of its runs is running.
+        """
+        with self.db.write():
+            self.get(experiment_id)
+            runs = self.db.changed("SELECT uid, state, fold FROM runs WHERE experiment_id = ?", (experiment_id,))
+            running = [f"{experiment_id}.{run['fold']}" for run in runs if run["state"] == "running"]
+            if running:
+                raise BadInput(f"run {running[0]} is running; cancel it first: timnet queue cancel {running[0]}")
+            self.db.connection.execute("DELETE FROM experiments WHERE id = ?", (experiment_id,))
+        return [run["uid"] for run in runs]
+
+    def _add_tags(self, experiment_id: int, tags: Sequence[str]) -> None:
+        for tag in tags:
+            if not tag or any(character.isspace() or character in ":," for character in tag):
+                raise BadInput(f"{tag!r} cannot be a tag; a tag is one word without ':' or ','")
+            self.db.connection.execute(
+                "INSERT INTO tags (experiment_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", (experiment_id, tag)
+            )
+
+
+def _chosen_folds(new: NewExperiment) -> list[int]:
+    outside = [fold for fold in new.only if not 1 <= fold <= new.folds]
+    if outside:
+        raise BadInput(f"no fold {outside[0]}: this experiment has folds 1 to {new.folds}")
+    return sorted(set(new.only)) or list(range(1, new.folds + 1))
+
+
+def experiment_of(row: Row) -> Experiment:
+    """An experiment from a row of :data:`SELECT`."""
+    return Experiment(
+        id=row["id"],
+        uid=row["uid"],
+        corpus_id=row["corpus_id"],
+        corpus=row["corpus"],
+        protocol=row["protocol"],
+        preset=row["preset"],
+        selection=row["selection"],
+        optimistic=bool(row["optimistic"]),
+        config=TrainingConfig.from_dict(json.loads(row["config"])),
+        seed=row["seed"],
+        folds=row["folds"],
+        source=row["source"],
+        created=row["created"],
+        note=row["note"],
+        tags=tuple((row["tags"] or "").split()),
+    )

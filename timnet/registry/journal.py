@@ -1,0 +1,185 @@
+"""What a training process writes about its own attempt. Every write is fenced by the attempt's number."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from timnet.clock import now
+from timnet.errors import Fenced
+from timnet.records import EpochRecord, EventKind, Prediction, RunState, Want
+from timnet.registry.database import Database
+from timnet.registry.runs import Runs
+
+
+class Journal:
+    """One attempt at one run. Raises :class:`timnet.errors.Fenced` once the run belongs to somebody else."""
+
+    def __init__(self, db: Database, run_id: int, attempt: int) -> None:
+        self.db = db
+        self.run_id = run_id
+        self.attempt = attempt
+        self._runs = Runs(db)
+
+    def want(self) -> Want | None:
+        """What a user wants of this run now."""
+        row = self.db.row(
+            "SELECT want FROM runs WHERE id = ? AND attempt = ? AND state = 'running'", (self.run_id, self.attempt)
+        )
+        if row is None:
+            raise self._fenced()
+        return Want(row["want"]) if row["want"] else None
+
+    def begin(self, history: Sequence[EpochRecord], text: str) -> None:
+        """Make the epochs and checks in the registry equal to the checkpoint's history, and say so.
+
+        Rows lost to a power cut come back from the history; rows past it (written before a crash
+        that came ahead of their checkpoint) go.
+        """
+        with self.db.write():
+            self._own()
+            last = history[-1].metrics.epoch if history else 0
+            past = (self.run_id, last)
+            self.db.connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", past)
+            self.db.connection.execute(
+                "DELETE FROM events WHERE run_id = ? AND epoch > ? AND kind LIKE 'check-%'", past
+            )
+            here = {
+                row["epoch"] for row in self.db.changed("SELECT epoch FROM epochs WHERE run_id = ?", (self.run_id,))
+            }
+            for record in history:
+                if record.metrics.epoch not in here:
+                    self._insert_epoch(record)
+            self._set_progress(history[-1] if history else None)
+            self._runs.event(
+                self.run_id,
+                EventKind.RESUMED if history else EventKind.STARTED,
+                text,
+                attempt=self.attempt,
+                epoch=last or None,
+            )
+
+    def epoch(self, record: EpochRecord) -> Want | None:
+        """Write one finished epoch and its check; returns what a user wants."""
+        with self.db.write():
+            self._insert_epoch(record)
+            return self._set_progress(record)
+
+    def event(self, kind: EventKind, text: str, epoch: int | None = None) -> None:
+        """Write one event of this attempt."""
+        with self.db.write():
+            self._own()
+            self._runs.event(self.run_id, kind, text, attempt=self.attempt, epoch=epoch)
+
+    def checkpoint(
+        self, kind: str, epoch: int, path: Path, metric: str | None = None, value: float | None = None
+    ) -> None:
+        """Record where the ``last``, ``best`` or ``final`` weights lie."""
+        with self.db.write():
+            self._own()
+            self.db.table("checkpoints").upsert(
+                {
+                    "run_id": self.run_id,
+                    "kind": kind,
+                    "epoch": epoch,
+                    "path": self.db.paths.relative(path),
+                    "metric": metric,
+                    "value": value,
+                    "bytes": path.stat().st_size,
+                    "created": now(),
+                },
+                pk=("run_id", "kind"),
+            )
+
+    def done(
+        self, uar: float, war: float, predictions: Iterable[Prediction], embeddings: Path | None, text: str
+    ) -> None:
+        """End the run with its result: scores as fractions, one prediction for each test utterance."""
+        with self.db.write():
+            self._own()
+            self.db.connection.execute("DELETE FROM predictions WHERE run_id = ?", (self.run_id,))
+            self.db.table("predictions").insert_all(
+                {
+                    "run_id": self.run_id,
+                    "item": p.item,
+                    "truth": p.truth,
+                    "predicted": p.predicted,
+                    "probabilities": struct.pack(f"<{len(p.probabilities)}f", *p.probabilities),
+                }
+                for p in predictions
+            )
+            if embeddings is not None:
+                self._artifact("embeddings", embeddings)
+            self.db.connection.execute(
+                "UPDATE runs SET uar = ?, war = ?, error = NULL WHERE id = ?", (uar, war, self.run_id)
+            )
+            self.end(RunState.DONE, EventKind.DONE, text)
+
+    def end(self, to: RunState, kind: EventKind, text: str, error: str | None = None) -> None:
+        """Leave the state ``running``: done, paused, cancelled, failed, or back to the queue."""
+        with self.db.write():
+            epoch = self._own()
+            self.db.connection.execute(
+                "UPDATE runs SET state = ?, want = NULL, error = ?, updated = ? WHERE id = ?",
+                (to, error, now(), self.run_id),
+            )
+            self._runs.end_attempt(self.run_id, self.attempt, to.value, None)
+            self._runs.event(self.run_id, kind, text, attempt=self.attempt, epoch=epoch or None)
+
+    def _artifact(self, kind: str, path: Path) -> None:
+        self.db.table("artifacts").upsert(
+            {
+                "run_id": self.run_id,
+                "kind": kind,
+                "path": self.db.paths.relative(path),
+                "bytes": path.stat().st_size,
+                "created": now(),
+            },
+            pk=("run_id", "kind"),
+        )
+
+    def _own(self) -> int:
+        """The run's epoch, if this attempt still owns it."""
+        row = self.db.row(
+            "SELECT epoch FROM runs WHERE id = ? AND attempt = ? AND state = 'running'", (self.run_id, self.attempt)
+        )
+        if row is None:
+            raise self._fenced()
+        return int(row["epoch"])
+
+    def _insert_epoch(self, record: EpochRecord) -> None:
+        metrics = asdict(record.metrics)
+        self.db.table("epochs").insert({"run_id": self.run_id, "attempt": self.attempt, "time": now(), **metrics})
+        self._runs.event(
+            self.run_id, record.check.kind, record.check.text, attempt=self.attempt, epoch=record.metrics.epoch
+        )
+
+    def _set_progress(self, record: EpochRecord | None) -> Want | None:
+        m = record.metrics if record else None
+        rows = self.db.changed(
+            "UPDATE runs SET epoch = ?, best_epoch = ?, best_value = ?, last_loss = ?, last_accuracy = ?, last_val_loss = ?, "
+            "last_val_accuracy = ?, last_val_uar = ?, last_seconds = ?, updated = ? "
+            "WHERE id = ? AND attempt = ? AND state = 'running' RETURNING want",
+            (
+                m.epoch if m else 0,
+                record.best_epoch if record else None,
+                record.best_value if record else None,
+                m.loss if m else None,
+                m.accuracy if m else None,
+                m.val_loss if m else None,
+                m.val_accuracy if m else None,
+                m.val_uar if m else None,
+                m.seconds if m else None,
+                now(),
+                self.run_id,
+                self.attempt,
+            ),
+        )
+        if not rows:
+            raise self._fenced()
+        return Want(rows[0]["want"]) if rows[0]["want"] else None
+
+    def _fenced(self) -> Fenced:
+        return Fenced(f"attempt {self.attempt} no longer owns run {self.run_id}; it writes nothing more")

@@ -1,0 +1,90 @@
+"""What a run measured and left behind, read back: epochs, events, checkpoints, predictions, artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timnet.records import Artifact, Attempt, Checkpoint, EpochMetrics, Event
+from timnet.registry.database import Database
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """The predictions of one run, in order of ``item`` (the utterance's row in its corpus).
+
+    ``item``, ``truth``, ``predicted``: int64 ``[n]``; ``probabilities``: float32 ``[n, classes]``.
+    """
+
+    item: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+class Results:
+    """Read-only views of the tables that training processes write."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    def epochs(self, run_id: int, after: int = 0) -> list[EpochMetrics]:
+        """The epochs of a run after epoch ``after``, in order."""
+        rows = self.db.rows(
+            "SELECT epoch, loss, accuracy, val_loss, val_accuracy, val_uar, lr, seconds, diverged "
+            "FROM epochs WHERE run_id = ? AND epoch > ? ORDER BY epoch",
+            (run_id, after),
+        )
+        return [EpochMetrics(**{**row, "diverged": bool(row["diverged"])}) for row in rows]
+
+    def events(self, run_id: int, after: int = 0, limit: int | None = None) -> list[Event]:
+        """The events of a run with an id above ``after``, oldest first; with ``limit``, the newest so many."""
+        rows = self.db.rows(
+            "SELECT id, run_id, time, kind, epoch, text, attempt FROM events WHERE run_id = ? AND id > ? "
+            "ORDER BY id DESC LIMIT ?",
+            (run_id, after, -1 if limit is None else limit),
+        )
+        return [Event(**row) for row in reversed(rows)]
+
+    def checkpoints(self, run_id: int) -> list[Checkpoint]:
+        """The weights a run has kept."""
+        rows = self.db.rows(
+            "SELECT run_id, kind, epoch, path, metric, value, bytes, created FROM checkpoints WHERE run_id = ? ORDER BY kind",
+            (run_id,),
+        )
+        return [Checkpoint(**row) for row in rows]
+
+    def artifacts(self, run_id: int) -> list[Artifact]:
+        """The files a run left beside its weights."""
+        rows = self.db.rows(
+            "SELECT run_id, kind, path, bytes, created FROM artifacts WHERE run_id = ? ORDER BY kind", (run_id,)
+        )
+        return [Artifact(**row) for row in rows]
+
+    def attempts(self, run_id: int) -> list[Attempt]:
+        """All tries at a run, in order."""
+        rows = self.db.rows(
+            "SELECT run_id, attempt, engine, worker, host, pid, started, ended, from_epoch, outcome, exit_code "
+            "FROM attempts WHERE run_id = ? ORDER BY attempt",
+            (run_id,),
+        )
+        return [Attempt(**row) for row in rows]
+
+    def predictions(self, run_id: int) -> Predictions:
+        """The predictions of a run; empty arrays when it has none yet."""
+        import numpy as np
+
+        rows = self.db.rows(
+            "SELECT item, truth, predicted, probabilities FROM predictions WHERE run_id = ? ORDER BY item", (run_id,)
+        )
+        probabilities = np.frombuffer(b"".join(row["probabilities"] for row in rows), "<f4")
+        return Predictions(
+            item=np.array([row["item"] for row in rows], np.int64),
+            truth=np.array([row["truth"] for row in rows], np.int64),
+            predicted=np.array([row["predicted"] for row in rows], np.int64),
+            probabilities=probabilities.reshape(len(rows), -1) if rows else probabilities.reshape(0, 0),
+        )

@@ -1,0 +1,338 @@
+"""Runs in the registry: listing them, users' commands, claims, and what becomes of a dead one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from timnet.clock import now
+from timnet.errors import BadInput, UnknownName
+from timnet.records import EventKind, ProcessProof, Run, RunState, Want
+from timnet.registry.database import Database, Row
+from timnet.registry.filters import Condition, parse
+from timnet.states import COMMANDS, INTENTS, Command, after_crash
+
+SELECT = """
+    SELECT runs.*, experiments.protocol, experiments.preset, experiments.selection, experiments.optimistic,
+           experiments.seed, experiments.folds, corpora.name AS corpus,
+           attempts.engine, attempts.host, attempts.pid,
+           (SELECT group_concat(tag, ' ') FROM tags WHERE experiment_id = experiments.id) AS tags
+    FROM runs
+    JOIN experiments ON experiments.id = runs.experiment_id
+    JOIN corpora ON corpora.id = experiments.corpus_id
+    LEFT JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt
+"""
+
+SORTS = {
+    "id": "experiments.id, runs.fold",
+    "created": "runs.created, runs.id",
+    "updated": "runs.updated, runs.id",
+    "uar": "runs.uar IS NULL, runs.uar, runs.id",
+    "war": "runs.war IS NULL, runs.war, runs.id",
+    "loss": "runs.last_loss IS NULL, runs.last_loss, runs.id",
+    "queue": "runs.state, runs.priority DESC, runs.id",
+}
+
+EVENT_OF = {
+    Command.PAUSE: (EventKind.PAUSED, "paused while it waited"),
+    Command.RESUME: (EventKind.QUEUED, "resumed, waits again"),
+    Command.CANCEL: (EventKind.CANCELLED, "cancelled while it waited"),
+    Command.RETRY: (EventKind.RETRIED, "retried by the user"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that a worker may now execute as ``attempt``; it resumes after ``from_epoch``."""
+
+    run_id: int
+    uid: str
+    key: str
+    attempt: int
+    from_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command did to one run: ``now`` is the state it is in, ``intent`` what was left for its process."""
+
+    key: str
+    now: RunState
+    intent: Want | None = None
+
+
+class Runs:
+    """The tables ``runs`` and ``attempts``."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    # listing
+
+    def ls(
+        self,
+        filter_text: str = "",
+        *,
+        sort: str = "id",
+        descending: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[Run]:
+        """Runs that match a filter (see :mod:`timnet.registry.filters`), sorted by a key of :data:`SORTS`."""
+        if sort not in SORTS:
+            raise BadInput(f"cannot sort by {sort!r}; there are: {', '.join(SORTS)}")
+        order = SORTS[sort]
+        if descending:
+            order = ", ".join(term if term.endswith(("NULL", "DESC")) else f"{term} DESC" for term in order.split(", "))
+        return self._select(
+            parse(filter_text), f"ORDER BY {order} LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
+        )
+
+    def get(self, key: str) -> Run:
+        """The run ``experiment.fold``. Raises :class:`BadInput` for another form, :class:`UnknownName` for no such run."""
+        experiment, dot, fold = key.partition(".")
+        if not (dot and experiment.isdecimal() and fold.isdecimal()):
+            raise BadInput(f"{key!r} is no run id; a run's id looks like 7.3 (experiment 7, fold 3)")
+        found = self._select(Condition("experiments.id = ? AND runs.fold = ?", (int(experiment), int(fold))))
+        if not found:
+            raise UnknownName(f"no run {key} here; list them with: timnet runs ls")
+        return found[0]
+
+    def by_id(self, run_id: int) -> Run:
+        """The run with this row id. Raises :class:`UnknownName`."""
+        found = self._select(Condition("runs.id = ?", (run_id,)))
+        if not found:
+            raise UnknownName(f"no run with row id {run_id} in {self.db.path}")
+        return found[0]
+
+    def of_experiment(self, experiment_id: int) -> list[Run]:
+        """All runs of one experiment, by fold."""
+        return self._select(Condition("runs.experiment_id = ?", (experiment_id,)), "ORDER BY runs.fold")
+
+    def running(self) -> list[Run]:
+        """The runs that the registry believes are running."""
+        return self._select(Condition("runs.state = 'running'"))
+
+    def counts(self) -> dict[RunState, int]:
+        """How many runs are in each state."""
+        found = {row["state"]: row["n"] for row in self.db.rows("SELECT state, count(*) AS n FROM runs GROUP BY state")}
+        return {state: found.get(state.value, 0) for state in RunState}
+
+    def _select(self, where: Condition, tail: str = "", more: Sequence[object] = ()) -> list[Run]:
+        rows = self.db.rows(f"{SELECT} WHERE {where.sql} {tail}", (*where.parameters, *more))
+        return [run_of(row) for row in rows]
+
+    # what users ask for
+
+    def command(self, command: Command, keys: Sequence[str]) -> list[Outcome]:
+        """Apply ``command`` to every run named, or to none when one of them cannot take it.
+
+        A waiting run changes state at once; a running one gets an intent that its own process honours.
+        """
+        with self.db.write():
+            return [self._command_one(command, self.get(key)) for key in keys]
+
+    def _command_one(self, command: Command, run: Run) -> Outcome:
+        from_states, to = COMMANDS[command]
+        if run.state in from_states:
+            kind, text = EVENT_OF[command]
+            fresh = command is Command.RETRY
+            self.db.connection.execute(
+                "UPDATE runs SET state = ?, want = NULL, reason = NULL, not_before = 0, updated = ?, "
+                "crashes = iif(?, 0, crashes), error = iif(?, NULL, error) WHERE id = ?",
+                (to, now(), fresh, fresh, run.id),
+            )
+            self.event(run.id, kind, text, epoch=run.epoch or None)
+            return Outcome(run.key, to)
+        if run.state is RunState.RUNNING and command in INTENTS:
+            want = INTENTS[command]
+            self.db.connection.execute("UPDATE runs SET want = ? WHERE id = ?", (want, run.id))
+            self.event(run.id, EventKind.INTENT, f"asked to {want}", attempt=run.attempt, epoch=run.epoch or None)
+            return Outcome(run.key, run.state, want)
+        if run.state is RunState.RUNNING and command is Command.RESUME and run.want is Want.PAUSE:
+            self.db.connection.execute("UPDATE runs SET want = NULL WHERE id = ?", (run.id,))
+            return Outcome(run.key, run.state)
+        allowed = ", ".join(
+            sorted(state.value for state in from_states | ({RunState.RUNNING} if command in INTENTS else set()))
+        )
+        raise BadInput(
+            f"cannot {command} run {run.key}: it is {run.state}, and {command} is for runs that are {allowed}"
+        )
+
+    def want_stop(self, run_ids: Sequence[int]) -> None:
+        """Ask running runs to checkpoint and go back to the queue (a worker that ends)."""
+        with self.db.write():
+            self.db.connection.executemany(
+                "UPDATE runs SET want = 'stop' WHERE id = ? AND state = 'running' AND want IS NULL",
+                [(run_id,) for run_id in run_ids],
+            )
+
+    def prioritise(self, keys: Sequence[str], priority: int | None) -> list[Outcome]:
+        """Set the priority of waiting runs; None means: ahead of all that wait."""
+        with self.db.write():
+            if priority is None:
+                top = self.db.row("SELECT max(priority) AS top FROM runs WHERE state = 'queued'")
+                priority = ((top or {}).get("top") or 0) + 1
+            runs = [self.get(key) for key in keys]
+            for run in runs:
+                if run.state not in (RunState.QUEUED, RunState.PAUSED):
+                    raise BadInput(
+                        f"cannot move run {run.key}: it is {run.state}, and only waiting runs have a place in the queue"
+                    )
+                self.db.connection.execute(
+                    "UPDATE runs SET priority = ?, updated = ? WHERE id = ?", (priority, now(), run.id)
+                )
+        return [Outcome(run.key, run.state) for run in runs]
+
+    # what workers do
+
+    def claim(
+        self, lock: Callable[[str], int | None], proof: ProcessProof, engine: str, worker: str | None
+    ) -> tuple[Claim, int] | None:
+        """Take the next waiting run: its lock first (``lock(uid)`` gives a descriptor or None), then its row.
+
+        Returns the claim and the lock's descriptor, or None when nothing can be started now.
+        """
+        with self.db.write():
+            candidates = self.db.changed(
+                "SELECT id, uid FROM runs WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, id LIMIT 16",
+                (time.time(),),
+            )
+            for candidate in candidates:
+                descriptor = lock(candidate["uid"])
+                if descriptor is not None:
+                    return self._start(candidate["id"], proof, engine, worker), descriptor
+        return None
+
+    def _start(self, run_id: int, proof: ProcessProof, engine: str, worker: str | None) -> Claim:
+        time_now = now()
+        row = self.db.changed(
+            "UPDATE runs SET state = 'running', want = NULL, reason = NULL, error = NULL, attempt = attempt + 1, updated = ? "
+            "WHERE id = ? AND state = 'queued' RETURNING id, uid, experiment_id, fold, attempt, epoch",
+            (time_now, run_id),
+        )[0]
+        self.db.connection.execute(
+            "INSERT INTO attempts (run_id, attempt, engine, worker, host, boot_id, started, from_epoch) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (run_id, row["attempt"], engine, worker, proof.host, proof.boot_id, time_now, row["epoch"]),
+        )
+        key = f"{row['experiment_id']}.{row['fold']}"
+        return Claim(run_id, row["uid"], key, row["attempt"], row["epoch"])
+
+    def started(self, claim: Claim, proof: ProcessProof) -> None:
+        """Record which process executes an attempt."""
+        with self.db.write():
+            self.db.connection.execute(
+                "UPDATE attempts SET pid = ?, pid_started = ? WHERE run_id = ? AND attempt = ?",
+                (proof.pid, proof.started, claim.run_id, claim.attempt),
+            )
+
+    def process_of(self, run: Run) -> ProcessProof | None:
+        """Which process executes the run's current attempt, if that is known."""
+        row = self.db.row(
+            "SELECT host, boot_id, pid, pid_started FROM attempts WHERE run_id = ? AND attempt = ?",
+            (run.id, run.attempt),
+        )
+        if row is None or row["pid"] is None:
+            return None
+        return ProcessProof(row["host"], row["boot_id"], row["pid"], row["pid_started"])
+
+    def reap(
+        self, run_id: int, attempt: int, *, exit_code: int | None, error: str, max_crashes: int, back_off: float
+    ) -> RunState | None:
+        """Decide what becomes of a run whose process is gone. The caller HOLDS the run's lock.
+
+        Honours an intent; else requeues it to go on from its checkpoint, or fails it after
+        ``max_crashes`` crashes. ``back_off`` is in seconds and grows with each crash. Returns the new
+        state, or None when the process had ended the run properly.
+        """
+        with self.db.write():
+            row = self.db.row(
+                "SELECT want, crashes, epoch FROM runs WHERE id = ? AND attempt = ? AND state = 'running'",
+                (run_id, attempt),
+            )
+            if row is None:
+                return None
+            crashes = row["crashes"] + 1
+            want = Want(row["want"]) if row["want"] else None
+            to = after_crash(want, crashes, max_crashes)
+            reason = f"{error}; goes on after epoch {row['epoch']}" if to is RunState.QUEUED else None
+            self.db.connection.execute(
+                "UPDATE runs SET state = ?, want = NULL, crashes = ?, reason = ?, error = ?, not_before = ?, updated = ? "
+                "WHERE id = ?",
+                (
+                    to,
+                    crashes,
+                    reason,
+                    error if to is not RunState.CANCELLED else None,
+                    time.time() + back_off * (2 ** (crashes - 1) - 1) if to is RunState.QUEUED else 0,
+                    now(),
+                    run_id,
+                ),
+            )
+            self.end_attempt(run_id, attempt, "crashed", exit_code)
+            self.event(run_id, EventKind.CRASHED, error, attempt=attempt, epoch=row["epoch"] or None)
+            kind = {RunState.QUEUED: EventKind.REQUEUED, RunState.FAILED: EventKind.FAILED}.get(to)
+            if kind is not None:
+                text = reason if to is RunState.QUEUED else f"given up after {crashes} crashes"
+                self.event(run_id, kind, text or error, epoch=row["epoch"] or None)
+            return to
+
+    def end_attempt(self, run_id: int, attempt: int, outcome: str, exit_code: int | None) -> None:
+        """Close an attempt. To be called inside a transaction."""
+        self.db.connection.execute(
+            "UPDATE attempts SET ended = ?, outcome = ?, exit_code = ? WHERE run_id = ? AND attempt = ? AND ended IS NULL",
+            (now(), outcome, exit_code, run_id, attempt),
+        )
+
+    def event(
+        self, run_id: int, kind: EventKind, text: str, *, attempt: int | None = None, epoch: int | None = None
+    ) -> None:
+        """Append an event. To be called inside a transaction."""
+        self.db.connection.execute(
+            "INSERT INTO events (run_id, attempt, time, kind, epoch, text) VALUES (?, ?, ?, ?, ?, ?)",
+            (run_id, attempt, now(), kind, epoch, text),
+        )
+
+
+def run_of(row: Row) -> Run:
+    """A run from a row of :data:`SELECT`."""
+    return Run(
+        id=row["id"],
+        uid=row["uid"],
+        experiment_id=row["experiment_id"],
+        corpus=row["corpus"],
+        protocol=row["protocol"],
+        preset=row["preset"],
+        selection=row["selection"],
+        optimistic=bool(row["optimistic"]),
+        seed=row["seed"],
+        fold=row["fold"],
+        folds=row["folds"],
+        state=RunState(row["state"]),
+        want=Want(row["want"]) if row["want"] else None,
+        waiting_for=row["reason"],
+        priority=row["priority"],
+        epoch=row["epoch"],
+        epochs=row["epochs"],
+        attempt=row["attempt"],
+        crashes=row["crashes"],
+        uar=row["uar"],
+        war=row["war"],
+        best_epoch=row["best_epoch"],
+        best_value=row["best_value"],
+        last_loss=row["last_loss"],
+        last_accuracy=row["last_accuracy"],
+        last_val_loss=row["last_val_loss"],
+        last_val_accuracy=row["last_val_accuracy"],
+        last_val_uar=row["last_val_uar"],
+        last_seconds=row["last_seconds"],
+        engine=row["engine"],
+        host=row["host"],
+        pid=row["pid"],
+        error=row["error"],
+        created=row["created"],
+        updated=row["updated"],
+        tags=tuple((row["tags"] or "").split()),
+    )

@@ -1,0 +1,197 @@
+"""The schema of ``runs.db`` and its migrations. ``docs/registry.md`` explains the tables.
+
+``PRAGMA user_version`` is the number of migrations applied. A registry with more than this version
+knows was made by a newer timnet and is refused. To change the schema, append a migration; never edit
+one that has been released.
+"""
+
+from __future__ import annotations
+
+#: ``PRAGMA application_id``: "timn" in ASCII, so that a foreign SQLite file is told apart
+APPLICATION_ID = 0x74696D6E
+
+FIRST = (
+    """
+    CREATE TABLE corpora (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        layout TEXT NOT NULL,
+        path TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        classes TEXT NOT NULL,
+        signal_length INTEGER NOT NULL,
+        tabs INTEGER NOT NULL,
+        added TEXT NOT NULL,
+        removed TEXT,
+        UNIQUE (name, digest)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE utterances (
+        corpus_id INTEGER NOT NULL REFERENCES corpora (id) ON DELETE CASCADE,
+        item INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        label TEXT NOT NULL,
+        speaker TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        take TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        PRIMARY KEY (corpus_id, item)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE experiments (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid TEXT NOT NULL UNIQUE,
+        corpus_id INTEGER NOT NULL REFERENCES corpora (id),
+        protocol TEXT NOT NULL,
+        preset TEXT NOT NULL,
+        selection TEXT NOT NULL,
+        optimistic INTEGER NOT NULL,
+        config TEXT NOT NULL,
+        seed INTEGER NOT NULL,
+        folds INTEGER NOT NULL,
+        source TEXT NOT NULL,
+        created TEXT NOT NULL,
+        note TEXT NOT NULL DEFAULT ''
+    ) STRICT
+    """,
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid TEXT NOT NULL UNIQUE,
+        experiment_id INTEGER NOT NULL REFERENCES experiments (id) ON DELETE CASCADE,
+        fold INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'done', 'failed', 'cancelled')),
+        want TEXT CHECK (want IN ('pause', 'cancel', 'stop')),
+        reason TEXT,
+        priority INTEGER NOT NULL DEFAULT 0,
+        not_before REAL NOT NULL DEFAULT 0,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        crashes INTEGER NOT NULL DEFAULT 0,
+        epoch INTEGER NOT NULL DEFAULT 0,
+        epochs INTEGER NOT NULL,
+        best_epoch INTEGER,
+        best_value REAL,
+        last_loss REAL,
+        last_accuracy REAL,
+        last_val_loss REAL,
+        last_val_accuracy REAL,
+        last_val_uar REAL,
+        last_seconds REAL,
+        uar REAL,
+        war REAL,
+        error TEXT,
+        created TEXT NOT NULL,
+        updated TEXT NOT NULL,
+        UNIQUE (experiment_id, fold)
+    ) STRICT
+    """,
+    # the only index on the state: a second one makes the planner sort on every claim
+    "CREATE INDEX runs_by_state ON runs (state, priority DESC, id)",
+    """
+    CREATE TABLE attempts (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        attempt INTEGER NOT NULL,
+        engine TEXT NOT NULL,
+        worker TEXT,
+        host TEXT NOT NULL,
+        boot_id TEXT NOT NULL,
+        pid INTEGER,
+        pid_started REAL,
+        started TEXT NOT NULL,
+        ended TEXT,
+        from_epoch INTEGER NOT NULL,
+        outcome TEXT,
+        exit_code INTEGER,
+        PRIMARY KEY (run_id, attempt)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE epochs (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        epoch INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        time TEXT NOT NULL,
+        loss REAL,
+        accuracy REAL,
+        val_loss REAL,
+        val_accuracy REAL,
+        val_uar REAL,
+        lr REAL NOT NULL,
+        seconds REAL NOT NULL,
+        diverged INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (run_id, epoch)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        attempt INTEGER,
+        time TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        epoch INTEGER,
+        text TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX events_by_run ON events (run_id, id)",
+    """
+    CREATE TABLE checkpoints (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL CHECK (kind IN ('last', 'best', 'final')),
+        epoch INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        metric TEXT,
+        value REAL,
+        bytes INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        PRIMARY KEY (run_id, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE predictions (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        item INTEGER NOT NULL,
+        truth INTEGER NOT NULL,
+        predicted INTEGER NOT NULL,
+        probabilities BLOB NOT NULL,
+        PRIMARY KEY (run_id, item)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE artifacts (
+        run_id INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        path TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        created TEXT NOT NULL,
+        PRIMARY KEY (run_id, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE workers (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uid TEXT NOT NULL UNIQUE,
+        engine TEXT NOT NULL,
+        host TEXT NOT NULL,
+        boot_id TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        pid_started REAL NOT NULL,
+        jobs INTEGER NOT NULL,
+        started TEXT NOT NULL,
+        seen TEXT NOT NULL,
+        ended TEXT,
+        want TEXT CHECK (want IN ('stop', 'drain'))
+    ) STRICT
+    """,
+    """
+    CREATE TABLE tags (
+        experiment_id INTEGER NOT NULL REFERENCES experiments (id) ON DELETE CASCADE,
+        tag TEXT NOT NULL,
+        PRIMARY KEY (experiment_id, tag)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
