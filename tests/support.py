@@ -56,7 +56,7 @@ def add_experiment(registry: Registry, corpus: CorpusRecord, **changes: object) 
 
 def start_next(registry: Registry) -> int:
     """Claim the next waiting run without any process; returns its row id."""
-    claimed = registry.runs.claim(lambda uid: 0, PROOF, "local", None)
+    claimed = registry.runs.claim(lambda _uid: 0, PROOF, "local", None)
     assert claimed is not None
     registry.runs.started(claimed[0], PROOF)
     registry.journal(claimed[0].run_id, claimed[0].attempt).begin([], "started")

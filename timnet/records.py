@@ -397,5 +397,5 @@ class Worker:
     seen: str
     ended: str | None
     alive: bool
-    want: Want | None = None
+    want: str | None = None
     running: tuple[str, ...] = field(default=())

@@ -1,0 +1,134 @@
+"""What front ends ask of the queue: start and stop workers, apply commands, look at what waits."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from timnet.errors import BadInput
+from timnet.queue import liveness, waiting
+from timnet.records import Run, RunState, Worker
+from timnet.registry import Registry
+from timnet.registry.runs import Outcome
+from timnet.states import Command
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """The queue as it is now: runs with the reason each waits for, and the workers that live."""
+
+    runs: tuple[Run, ...]
+    workers: tuple[Worker, ...]
+
+
+def look(
+    registry: Registry, max_crashes: int, filter_text: str = "", *, sort: str = "id", limit: int | None = None
+) -> QueueView:
+    """List runs truthfully: first the dead are found, then the living are listed with their reasons."""
+    liveness.reap(registry, max_crashes)
+    alive = liveness.workers(registry)
+    runs = registry.runs.ls(filter_text, sort=sort, limit=limit)
+    return QueueView(tuple(waiting.explain(runs, alive)), tuple(alive))
+
+
+def expand_ids(registry: Registry, ids: Sequence[str]) -> list[str]:
+    """Run ids from what a user types: ``7.3`` (a run), ``7`` (all its folds), ``7.1-4`` (a range of folds).
+
+    Raises :class:`BadInput` for another form and :class:`timnet.errors.UnknownName` for what is not there.
+    """
+    keys: list[str] = []
+    for text in ids:
+        experiment, dot, folds = text.partition(".")
+        first, dash, last = folds.partition("-")
+        numbers = [experiment] + ([first] if dot else []) + ([last] if dash else [])
+        if not all(number.isdecimal() and len(number) < 10 for number in numbers):
+            raise BadInput(
+                f"{text!r} is no id; ids look like 7 (an experiment), 7.3 (its fold 3) or 7.1-4 (folds 1 to 4)"
+            )
+        if not dot:
+            registry.experiments.get(int(experiment))
+            keys += [run.key for run in registry.runs.of_experiment(int(experiment))]
+        elif dash:
+            chosen = [
+                run.key for run in registry.runs.of_experiment(int(experiment)) if int(first) <= run.fold <= int(last)
+            ]
+            if not chosen:
+                raise BadInput(f"experiment {experiment} has no folds {folds} here")
+            keys += chosen
+        else:
+            keys.append(registry.runs.get(text).key)
+    return list(dict.fromkeys(keys))
+
+
+def command_where_it_applies(
+    registry: Registry, command: Command, keys: Sequence[str]
+) -> tuple[list[Outcome], list[str]]:
+    """Apply ``command`` to the runs that can take it; returns what happened and why others were passed over.
+
+    A single run that cannot take it raises :class:`BadInput`: then the user meant just that run.
+    """
+    if len(keys) == 1:
+        return registry.runs.command(command, keys), []
+    outcomes: list[Outcome] = []
+    passed: list[str] = []
+    for key in keys:
+        try:
+            outcomes += registry.runs.command(command, [key])
+        except BadInput as error:
+            passed.append(str(error))
+    return outcomes, passed
+
+
+def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float = 20.0) -> int:
+    """Start a worker in a session of its own, which outlives this terminal; returns its pid.
+
+    Raises :class:`BadInput` with the worker's last words when it ends at once.
+    """
+    registry_folder = db.absolute().parent
+    log = registry_folder / "runs" / "workers" / "last-start.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    arguments = ["--db", str(db.absolute()), "--jobs", str(jobs), *(["--stay"] if stay else [])]
+    with log.open("wb") as out:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "timnet.queue.worker", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ},
+        )
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline and worker.poll() is None:
+        with Registry.open(db) as registry:
+            if any(one.pid == worker.pid for one in liveness.workers(registry)):
+                return worker.pid
+        time.sleep(0.05)
+    if worker.poll() not in (None, 0):
+        said = log.read_text(errors="replace").strip().splitlines()
+        raise BadInput(f"the worker ended at once: {said[-1] if said else 'it said nothing'} (see {log})")
+    return worker.pid
+
+
+def ensure_worker(registry: Registry, jobs: int) -> bool:
+    """Start a worker if runs wait and none takes them; returns whether one was started."""
+    if not registry.runs.counts()[RunState.QUEUED]:
+        return False
+    if any(worker.want is None for worker in liveness.workers(registry)):
+        return False
+    start_worker(registry.paths.db, jobs)
+    return True
+
+
+def stop_workers(registry: Registry, *, drain: bool = False) -> list[Worker]:
+    """Ask all workers here to end: after their current runs (``drain``), or giving them back to the queue."""
+    asked = liveness.workers(registry)
+    for worker in asked:
+        with suppress(BadInput):
+            registry.workers.want(worker.uid, "drain" if drain else "stop")
+    return asked
