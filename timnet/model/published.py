@@ -1,0 +1,183 @@
+"""The authors' published weights: legacy Keras ``.hdf5`` files, one a fold, in a zip or a folder.
+
+Every byte is foreign. Nothing is extracted to disk or deserialised: datasets are read by shape into our
+own network, and only after the shape was compared. Layers are mapped by the order of their creation
+(the number behind the layer's name), because the names themselves differ from fold to fold.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timnet.errors import WeightsError
+from timnet.model.network import layer_order
+from timnet.text import clean
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+MAX_FILE_BYTES = 64 * 2**20
+_FOLD_FILE = re.compile(r"(?P<folds>\d+)-fold_weights_best_(?P<fold>\d+)\.(?:hdf5|h5)$")
+_NUMBERED = re.compile(r"(?P<kind>conv1d|batch_normalization|weight_layer|dense)(?:_(?P<number>\d+))?$")
+_PARTS = {
+    "conv1d": ("kernel:0", "bias:0"),
+    "batch_normalization": ("gamma:0", "beta:0", "moving_mean:0", "moving_variance:0"),
+    "weight_layer": ("kernel:0",),
+    "dense": ("kernel:0", "bias:0"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FoldWeights:
+    """One fold's weights: for each layer kind, layers in order of creation, each a tuple of float32 arrays."""
+
+    fold: int
+    layers: dict[str, list[tuple[NDArray[np.float32], ...]]]
+
+    @property
+    def tabs(self) -> int:
+        """How many TABs each direction has: four batch normalisations make one TAB of both directions."""
+        return len(self.layers["batch_normalization"]) // 4
+
+    @property
+    def classes(self) -> int:
+        """How many classes the head has."""
+        return int(self.layers["dense"][0][1].shape[0])
+
+
+def read_published(source: Path) -> list[FoldWeights]:
+    """All folds' weights from a zip or a folder, ordered by fold; stray files are passed over.
+
+    Raises :class:`WeightsError` for what is missing, truncated, incomplete or no weights at all.
+    """
+    if not source.exists():
+        raise WeightsError(f"no such file or folder: {clean(str(source))}; name the authors' zip of weights")
+    files = dict(_members(source))
+    if not files:
+        raise WeightsError(
+            f"{clean(str(source))} holds no published weights; they are named like 10-fold_weights_best_1.hdf5"
+        )
+    if sorted(files) != list(range(1, max(files) + 1)) or len(files) < 2:
+        raise WeightsError(f"{clean(str(source))} holds folds {sorted(files)}; some are missing")
+    return [FoldWeights(fold, _read(data, f"fold {fold} of {source.name}")) for fold, data in sorted(files.items())]
+
+
+def apply_published(weights: FoldWeights, model: keras.Model) -> None:
+    """Put one fold's weights into ``model``.
+
+    Raises :class:`WeightsError` when they belong to another network shape (other classes or TABs).
+    """
+    planned = []
+    for kind, names in layer_order(weights.tabs).items():
+        found = weights.layers[kind]
+        if len(found) != len(names):
+            raise WeightsError(f"fold {weights.fold} has {len(found)} {kind} layers; TIM-Net has {len(names)}")
+        for name, arrays in zip(names, found, strict=True):
+            try:
+                layer = model.get_layer(name)
+            except ValueError:
+                raise WeightsError(
+                    f"fold {weights.fold} has {weights.tabs} TABs, which is another network's shape"
+                ) from None
+            ours = [tuple(weight.shape) for weight in layer.weights]
+            theirs = [array.shape for array in arrays]
+            if ours != theirs:
+                raise WeightsError(
+                    f"fold {weights.fold}: layer {name} has shape {theirs}, but this corpus needs {ours}"
+                )
+            planned.append((layer, arrays))
+    for layer, arrays in planned:
+        layer.set_weights(list(arrays))
+
+
+def name_and_seed(source: Path) -> tuple[str | None, int | None]:
+    """Corpus and seed from a name such as ``EMODB_46.zip``, or None where the name tells nothing."""
+    match = re.match(r"(?P<corpus>[A-Za-z]+)_(?P<seed>\d+)(?:\D|$)", source.name)
+    return (match["corpus"].upper(), int(match["seed"])) if match else (None, None)
+
+
+def _members(source: Path) -> list[tuple[int, bytes]]:
+    """``(fold, bytes)`` of every weights file, read with a bound on its size."""
+    if source.is_dir():
+        named = [(match, path) for path in sorted(source.rglob("*")) if (match := _FOLD_FILE.search(path.name))]
+        return [(int(match["fold"]), _bounded(path, path.stat().st_size)) for match, path in named if path.is_file()]
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = []
+            for info in archive.infolist():
+                match = _FOLD_FILE.search(info.filename)
+                if match is None or "__MACOSX" in info.filename or info.is_dir():
+                    continue
+                if info.file_size > MAX_FILE_BYTES:
+                    raise WeightsError(
+                        f"{clean(info.filename)} claims {info.file_size} bytes, too many for TIM-Net's weights"
+                    )
+                with archive.open(info) as member:
+                    members.append((int(match["fold"]), member.read(MAX_FILE_BYTES)))
+            return members
+    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise WeightsError(
+            f"{clean(str(source))} is no readable zip ({clean(str(error))}); download it again"
+        ) from error
+    except Exception as error:
+        if type(error).__module__ != "zlib":
+            raise
+        raise WeightsError(f"{clean(str(source))} is damaged ({clean(str(error))}); download it again") from error
+
+
+def _bounded(path: Path, size: int) -> bytes:
+    if size > MAX_FILE_BYTES:
+        raise WeightsError(f"{clean(str(path))} has {size} bytes, too many for TIM-Net's weights")
+    return path.read_bytes()
+
+
+def _read(data: bytes, where: str) -> dict[str, list[tuple[NDArray[np.float32], ...]]]:
+    import h5py
+
+    try:
+        with h5py.File(io.BytesIO(data), "r") as file:
+            root = _hard(file, "model_weights") if "model_weights" in file else file
+            groups = {str(name): match for name in root if (match := _NUMBERED.fullmatch(str(name)))}
+            by_kind: dict[str, list[tuple[NDArray[np.float32], ...]]] = {kind: [] for kind in _PARTS}
+            for name in sorted(groups, key=lambda name: int(groups[name]["number"] or 0)):
+                kind = groups[name]["kind"]
+                parts = _layer(_hard(root, name), name, _PARTS[kind])
+                if parts is not None:
+                    by_kind[kind].append(parts)
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise WeightsError(f"{where} is no readable weights file ({clean(str(error))}); it may be truncated") from error
+    if not by_kind["dense"] or not by_kind["batch_normalization"]:
+        raise WeightsError(f"{where} holds no TIM-Net weights")
+    return by_kind
+
+
+def _layer(group: h5py.Group, name: str, parts: tuple[str, ...]) -> tuple[NDArray[np.float32], ...] | None:
+    """The arrays of one layer, or None for a group without weights."""
+    if not len(group):
+        return None
+    inner = _hard(group, name)
+    return tuple(_array(_hard(inner, part), f"{name}/{part}") for part in parts)
+
+
+def _array(dataset: h5py.Dataset, name: str) -> NDArray[np.float32]:
+    if dataset.dtype != np.float32 or dataset.size > 10**6 or dataset.is_virtual or dataset.external:
+        raise ValueError(f"{name} is not a plain float32 array of a sane size")
+    return np.asarray(dataset[()], np.float32)
+
+
+def _hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    """A member that really lies in this file: links out of it are refused."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is missing or a link")
+    return group[name]

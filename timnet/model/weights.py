@@ -1,0 +1,37 @@
+"""Network weights on disk: one ``.npz`` without pickle, keyed by variable path."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from timnet.errors import WeightsError
+from timnet.files import replacing
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write the model's weights (float32 arrays) to ``path``, whole or not at all."""
+    with replacing(path) as stream:
+        np.savez(stream, **{weight.path: np.asarray(weight) for weight in model.weights})
+
+
+def load_weights(model: keras.Model, path: Path) -> None:
+    """Read weights that :func:`save_weights` wrote into ``model``.
+
+    Raises :class:`WeightsError` when the file is broken or of another network shape; the model is then unchanged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            found = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"cannot read the weights in {path}: {error}") from error
+    for weight in model.weights:
+        if weight.path not in found or found[weight.path].shape != tuple(weight.shape):
+            raise WeightsError(
+                f"{path} holds weights of another network: {weight.path} is missing or has another shape"
+            )
+    for weight in model.weights:
+        weight.assign(found[weight.path])
