@@ -1,0 +1,94 @@
+"""Protocols: how the utterances of a corpus are split into folds that train and test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timnet.errors import BadInput
+from timnet.records import Utterance
+from timnet.text import clean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LARGEST_SEED = 2**32 - 1
+"""What numpy's legacy generator takes, on which the published folds rest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """One fold, numbered from 1: rows to train on and rows to test on.
+
+    ``train`` and ``test`` are int64 row indices into the corpus's utterances, ascending, disjoint, and
+    together every row.
+    """
+
+    number: int
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """A way to split a corpus: what it is, in one line, and how it is done."""
+
+    name: str
+    description: str
+    split: Callable[[Sequence[Utterance], int, int], list[Fold]]
+
+
+def make_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed: int) -> list[Fold]:
+    """Split ``utterances``, which stand in published row order, into ``folds`` folds.
+
+    The same arguments always give the same folds. Raises :class:`BadInput`: an unknown protocol, fewer
+    than 2 folds, more folds than utterances, or a seed outside 0 to 4294967295.
+    """
+    return _protocol(protocol).split(utterances, folds, seed)
+
+
+def describe(protocol: str) -> str:
+    """What ``protocol`` does, in one line for tables; raises :class:`BadInput` for an unknown one."""
+    return _protocol(protocol).description
+
+
+def random_folds(n: int, folds: int, seed: int) -> list[Fold]:
+    """The published folds of ``n`` rows: scikit-learn's ``KFold(folds, shuffle=True, random_state=seed)``.
+
+    They are neither stratified nor speaker-disjoint. Raises :class:`BadInput` as :func:`make_folds` does.
+    """
+    if folds < 2:
+        raise BadInput(f"a protocol needs 2 folds or more, not {folds}")
+    if folds > n:
+        raise BadInput(f"{n} utterances cannot be split into {folds} folds; ask for {n} or fewer")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise BadInput(f"a seed is a number from 0 to {LARGEST_SEED}, not {seed}")
+    import numpy as np
+    from sklearn.model_selection import KFold
+
+    splits = KFold(folds, shuffle=True, random_state=seed).split(np.empty((n, 0)))
+    return [
+        Fold(number, np.asarray(train, dtype=np.int64), np.asarray(test, dtype=np.int64))
+        for number, (train, test) in enumerate(splits, start=1)
+    ]
+
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(
+            "random",
+            "random folds as published; every test speaker is also in training",
+            lambda utterances, folds, seed: random_folds(len(utterances), folds, seed),
+        ),
+    )
+}
+"""Every protocol by its name."""
+
+
+def _protocol(name: str) -> Protocol:
+    if name not in PROTOCOLS:
+        raise BadInput(f"unknown protocol {clean(name)!r}; known: {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]
