@@ -34,10 +34,18 @@ class RunPaths:
         """The resume points there are, oldest first."""
         return sorted((self.folder / "checkpoints").glob("epoch-*.npz"))
 
-    @property
-    def best_weights(self) -> Path:
-        """Network weights at the best check."""
-        return self.folder / "best.npz"
+    def best_weights(self, epoch: int) -> Path:
+        """Network weights at the best check, which was of ``epoch``.
+
+        The epoch is in the name because the file is written before the resume point that names it: until
+        then, the best weights before it must still be there.
+        """
+        return self.folder / f"best-{epoch:06d}.npz"
+
+    def drop_old_best(self) -> None:
+        """Remove all best weights but the newest two: the two resume points name no others."""
+        for path in sorted(self.folder.glob("best-*.npz"))[:-2]:
+            path.unlink(missing_ok=True)
 
     @property
     def final_weights(self) -> Path:

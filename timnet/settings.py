@@ -22,7 +22,7 @@ class Settings:
 
     ``db``: the registry. ``cache``: where feature caches live. ``jobs``: runs at once, 0 for one a core.
     ``threads``: CPU threads of a training process. ``max_crashes``: a run that crashed so often is
-    failed. ``theme``: a Textual theme's name.
+    failed. ``device``: auto, cpu or gpu. ``theme``: a Textual theme's name.
     """
 
     db: Path = Path("runs.db")
@@ -30,6 +30,7 @@ class Settings:
     jobs: int = 0
     threads: int = 1
     max_crashes: int = 5
+    device: str = "auto"
     theme: str = "textual-dark"
 
     @property

@@ -59,9 +59,11 @@ class DynamicFusion(layers.Layer):  # type: ignore[misc]  # Keras ships no types
 
 
 def build(shape: NetworkShape) -> keras.Model:
-    """The network: float32 ``[batch, frames, coefficients]`` to ``[logits [batch, classes], embedding [batch, filters]]``.
+    """The network, from float32 ``[batch, frames, coefficients]`` to two outputs.
 
-    The embedding is the penultimate layer. Weights come from Keras's global generator: call
+    They are logits ``[batch, classes]`` and the embedding ``[batch, filters]``.
+
+    The embedding is the penultimate layer. Initial weights come from Keras's global generator: call
     :func:`keras.utils.set_random_seed` first. 106 992 parameters for EMODB (188 frames, 7 classes, 8 TABs).
     """
     mfcc = keras.Input((shape.frames, shape.coefficients), name="mfcc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,8 @@ from timnet.files import replacing
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the model's weights (float32 arrays) to ``path``, whole or not at all."""
     with replacing(path) as stream:
-        np.savez(stream, **{weight.path: np.asarray(weight) for weight in model.weights})
+        arrays: dict[str, Any] = {weight.path: np.asarray(weight) for weight in model.weights}
+        np.savez(stream, **arrays)
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

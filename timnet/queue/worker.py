@@ -1,0 +1,164 @@
+"""The worker: claims waiting runs, keeps up to N training processes busy, and looks after the dead.
+
+It is detached from the terminal that started it and lives until nothing waits (or for ever, with
+``--stay``). Everything it knows is in the registry, so it may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from timnet import settings as settings_module
+from timnet.clock import now
+from timnet.errors import TimnetError
+from timnet.queue import liveness
+from timnet.queue.engines import local
+from timnet.registry import Registry
+from timnet.settings import Settings
+
+TICK_SECONDS = 0.1
+CHORE_SECONDS = 1.0
+GRACE_SECONDS = 30.0
+
+
+class Worker:
+    """One worker process. :meth:`run` returns when nothing is left to do or somebody wants it to end."""
+
+    def __init__(self, registry: Registry, settings: Settings, *, stay: bool) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.jobs = settings.jobs_here
+        self.stay = stay
+        self.uid = secrets.token_hex(4)
+        self.children: list[local.Child] = []
+        self.ending = False
+        self._want: str | None = None
+        self._next_chores = 0.0
+
+    def run(self) -> None:
+        """Work until done."""
+        lock = liveness.try_lock(self.registry.paths.worker_lock(self.uid))
+        assert lock is not None, "a fresh worker's lock cannot be held"
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
+        _say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
+        try:
+            while self._turn():
+                time.sleep(TICK_SECONDS)
+        finally:
+            self._end_children()
+            with suppress(TimnetError):
+                self.registry.workers.ended(self.uid)
+            self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
+            liveness.unlock(lock)
+            _say(f"worker {self.uid} ended")
+
+    def _turn(self) -> bool:
+        """One look at everything; False when it is time to end."""
+        for child in [child for child in self.children if child.ended]:
+            self._bury(child)
+        if time.monotonic() >= self._next_chores:
+            self._next_chores = time.monotonic() + CHORE_SECONDS
+            self._want = self.registry.workers.seen(self.uid) or self._want
+            for run, state in liveness.reap(self.registry, self.settings.max_crashes):
+                _say(f"run {run.key}: its process is gone; it is {state} now")
+        if self.ending or self._want == "stop":
+            return False
+        if self._want == "drain":
+            return bool(self.children)
+        claimed = self._fill()
+        return bool(self.stay or self.children or claimed or self._waits_for_later())
+
+    def _fill(self) -> bool:
+        claimed = False
+        while len(self.children) < self.jobs:
+            found = self.registry.runs.claim(
+                lambda uid: liveness.try_lock(self.registry.paths.run(uid).lock),
+                liveness.proof_of(os.getpid()),
+                local.NAME,
+                self.uid,
+            )
+            if found is None:
+                break
+            claim, lock = found
+            _say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
+            self.children.append(local.start(self.registry, claim, lock, self.settings))
+            claimed = True
+        return claimed
+
+    def _waits_for_later(self) -> bool:
+        """Whether a run waits that cannot start yet: it crashed a moment ago, or its old process still holds it."""
+        return bool(self.registry.runs.ls("state:queued", limit=1))
+
+    def _bury(self, child: local.Child) -> None:
+        """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
+        self.children.remove(child)
+        status = child.process.returncode
+        signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        try:
+            state = self.registry.runs.reap(
+                child.claim.run_id,
+                child.claim.attempt,
+                exit_code=status,
+                error=f"its process was {signalled}" if status < 0 else f"its process {signalled}; see its log",
+                max_crashes=self.settings.max_crashes,
+                back_off=liveness.BACK_OFF_SECONDS,
+            )
+        finally:
+            liveness.unlock(child.lock)
+        _say(f"run {child.claim.key}: process {signalled}{f'; it is {state} now' if state else ''}")
+
+    def _end_children(self) -> None:
+        """Ask the training processes to leave at their next step, and wait for them."""
+        with suppress(TimnetError):
+            self.registry.runs.want_stop([child.claim.run_id for child in self.children])
+        for child in self.children:
+            child.process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for child in list(self.children):
+            with suppress(Exception):
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            if not child.ended:
+                child.process.kill()
+                child.process.wait()
+            self._bury(child)
+
+    def _on_signal(self, *_: object) -> None:
+        self.ending = True
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{now()} {line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Parse the command line and work."""
+    parser = argparse.ArgumentParser(prog="python -m timnet.queue.worker", description=__doc__)
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--stay", action="store_true")
+    arguments = parser.parse_args()
+    try:
+        settings = settings_module.load()
+        settings = replace(settings, db=arguments.db, jobs=arguments.jobs or settings.jobs)
+        with Registry.open(arguments.db) as registry:
+            Worker(registry, settings, stay=arguments.stay).run()
+    except TimnetError as error:
+        sys.stderr.write(f"timnet: {error}\n")
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,32 @@
+"""``python -m timnet.training``: what a worker starts. Its output is the run's log."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from timnet.clock import now
+from timnet.training.process import Assignment, execute
+
+
+def main() -> int:
+    """Parse the assignment and execute it."""
+    parser = argparse.ArgumentParser(prog="python -m timnet.training", description=__doc__)
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--run-id", type=int, required=True)
+    parser.add_argument("--attempt", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--device", default="auto")
+    return execute(Assignment(**vars(parser.parse_args())), _say)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{now()} {line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The resume point: one ``.npz`` without pickle that holds everything an exact continuation needs.
+
+``model.variables`` includes the states of the dropout layers' seed generators, which Keras's own
+formats leave out; with them, the optimiser, the rule's best-so-far and the whole history, a run that was
+killed goes on as if it had not been. Order of samples needs no state: it is a function of seed and epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from timnet.files import replacing
+from timnet.paths import RunPaths
+from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
+from timnet.training.rule import BestSoFar
+
+KEPT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where training stands after an epoch: the rule's best-so-far, all epochs, and whether it stopped early."""
+
+    best: BestSoFar = field(default_factory=BestSoFar)
+    history: tuple[EpochRecord, ...] = ()
+    stopped_early: bool = False
+
+    @property
+    def epoch(self) -> int:
+        """The last finished epoch, 0 before the first."""
+        return self.history[-1].metrics.epoch if self.history else 0
+
+
+def save(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> Path:
+    """Write the resume point of ``progress.epoch`` and drop all but the newest two; returns its path."""
+    path = paths.checkpoint(progress.epoch)
+    arrays: dict[str, Any] = {f"model{place}": np.asarray(v) for place, v in enumerate(model.variables)}
+    arrays |= {f"optimizer{place}": np.asarray(v) for place, v in enumerate(optimizer.variables)}
+    arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
+    with replacing(path) as stream:
+        np.savez(stream, **arrays)
+    for old in paths.checkpoints()[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer) -> Progress:
+    """Load the newest whole resume point into ``model`` and ``optimizer`` (which must be built).
+
+    A file that cannot be read, or that belongs to another network, is passed over for the one before; with
+    none left, training starts at the beginning.
+    """
+    for path in reversed(paths.checkpoints()):
+        found = _read(path, [*model.variables], [*optimizer.variables])
+        if found is not None:
+            values, progress = found
+            for variable, value in zip([*model.variables, *optimizer.variables], values, strict=True):
+                variable.assign(value)
+            return progress
+    return Progress()
+
+
+def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[list[Any], Progress] | None:
+    names = [f"model{place}" for place in range(len(model))] + [f"optimizer{place}" for place in range(len(optimizer))]
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            values = [stored[name] for name in names]
+            progress = _progress(json.loads(stored["progress"].tobytes()))
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+        return None
+    fits = all(tuple(v.shape) == value.shape for v, value in zip([*model, *optimizer], values, strict=True))
+    return (values, progress) if fits else None
+
+
+def _progress(stored: dict[str, Any]) -> Progress:
+    history = tuple(
+        EpochRecord(
+            EpochMetrics(**one["metrics"]),
+            Check(EventKind(one["check"]["kind"]), one["check"]["text"]),
+            one["best_epoch"],
+            one["best_value"],
+        )
+        for one in stored["history"]
+    )
+    return Progress(BestSoFar(**stored["best"]), history, stored["stopped_early"])

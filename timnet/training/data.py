@@ -1,0 +1,47 @@
+"""The data of one fold: features from the cache, labels and rows from the registry and the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timnet.features.build import ensure_features
+from timnet.features.cache import FeatureCache
+from timnet.features.recipe import MfccRecipe
+from timnet.protocols import Fold, make_folds
+from timnet.records import CorpusRecord
+from timnet.tasks import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusData:
+    """A corpus ready to train on.
+
+    ``features``: float32 ``[n, frames, 39]``, memory-mapped read-only; ``labels``: int64 ``[n]``, indices
+    into ``classes``. Row i is utterance i of the registered corpus.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+
+def load_corpus(
+    corpus: CorpusRecord, cache: Path, jobs: int | None = None, on_progress: Callable[[Progress], None] | None = None
+) -> CorpusData:
+    """Features (extracted now if the cache lacks them) and labels of a registered corpus."""
+    recipe = MfccRecipe(corpus.signal_length)
+    path = ensure_features(Path(corpus.path), corpus.utterances, recipe, cache, jobs, on_progress, corpus=corpus.name)
+    features = FeatureCache(cache).open(path, (len(corpus.utterances), recipe.frames, recipe.n_mfcc))
+    place = {name: index for index, name in enumerate(corpus.classes)}
+    labels = np.array([place[utterance.label] for utterance in corpus.utterances], np.int64)
+    return CorpusData(features, labels, corpus.classes)
+
+
+def fold_of(corpus: CorpusRecord, protocol: str, folds: int, seed: int, number: int) -> Fold:
+    """Fold ``number`` (from 1) of a protocol over a corpus."""
+    return make_folds(protocol, corpus.utterances, folds, seed)[number - 1]

@@ -1,0 +1,206 @@
+"""One fold, from data to result: epochs, checks, checkpoints, exact resume, and the final evaluation.
+
+The order of writes is what makes a kill at any moment harmless: an epoch's row goes into the registry
+first (fenced), then the resume point that holds the whole history. On the next start the registry is
+made equal to the resume point, and the lost epoch is computed again, to the same bits on a CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from timnet.errors import TimnetError
+from timnet.files import replacing
+from timnet.model.network import NetworkShape, build
+from timnet.model.weights import load_weights, save_weights
+from timnet.paths import RunPaths
+from timnet.protocols import Fold
+from timnet.records import EpochMetrics, EpochRecord, EventKind, Prediction, TrainingConfig, Want
+from timnet.registry.journal import Journal
+from timnet.training import checkpoint
+from timnet.training.checkpoint import Progress
+from timnet.training.data import CorpusData
+from timnet.training.rule import judge
+from timnet.training.step import Evaluation, Trainer, order_of, smooth
+
+
+class Interrupted(Exception):
+    """A user or the worker wants this run to leave; raised between two steps."""
+
+    def __init__(self, want: Want) -> None:
+        super().__init__(want.value)
+        self.want = want
+
+
+class Diverged(TimnetError):
+    """The training loss is not finite: going on would train on noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldJob:
+    """What is to be trained: the data, the rows, the settings, and where its files go."""
+
+    data: CorpusData
+    fold: Fold
+    config: TrainingConfig
+    seed: int
+    paths: RunPaths
+
+
+def train_fold(
+    job: FoldJob, journal: Journal, wanted: Callable[[], Want | None], note: str, say: Callable[[str], None]
+) -> None:
+    """Train, or go on training, one fold to its end and record its result.
+
+    ``wanted`` is asked between steps; raises :class:`Interrupted` with its answer, :class:`Diverged`, and
+    :class:`timnet.errors.Fenced` when the run has been given to somebody else. ``note`` describes the
+    device for the first event; ``say`` gets a line for the log.
+    """
+    trainer = _trainer(job)
+    progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer)
+    text = f"resumed after epoch {progress.epoch} on {note}" if progress.epoch else f"started on {note}"
+    journal.begin(progress.history, text)
+    say(text)
+    while progress.epoch < job.config.epochs and not progress.stopped_early:
+        progress = _train_epoch(job, trainer, progress, journal, wanted, say)
+    _finish(job, trainer, progress, journal, say)
+
+
+def initial_seed(seed: int, fold: int) -> int:
+    """The seed of a fold's initial weights and dropout: every fold of every seed has its own."""
+    return int(np.random.SeedSequence([seed, fold]).generate_state(1)[0])
+
+
+def _trainer(job: FoldJob) -> Trainer:
+    keras.utils.set_random_seed(initial_seed(job.seed, job.fold.number))
+    model = build(network_shape(job.data, job.config))
+    rows = job.fold.train
+    targets = smooth(job.data.labels[rows], len(job.data.classes), job.config.label_smoothing)
+    return Trainer(model, job.config, np.asarray(job.data.features[rows]), targets)
+
+
+def network_shape(data: CorpusData, config: TrainingConfig) -> NetworkShape:
+    """The network that a configuration asks for on a corpus."""
+    return NetworkShape(
+        frames=data.features.shape[1],
+        coefficients=data.features.shape[2],
+        classes=len(data.classes),
+        tabs=config.tabs,
+        filters=config.filters,
+        kernel_size=config.kernel_size,
+        dropout=config.dropout,
+    )
+
+
+def _train_epoch(
+    job: FoldJob,
+    trainer: Trainer,
+    progress: Progress,
+    journal: Journal,
+    wanted: Callable[[], Want | None],
+    say: Callable[[str], None],
+) -> Progress:
+    epoch, started = progress.epoch + 1, time.perf_counter()
+
+    def look() -> None:
+        want = wanted()
+        if want is not None:
+            raise Interrupted(want)
+
+    # rows are places within the resident training rows, so the order is one of range(n)
+    order = order_of(np.arange(len(job.fold.train)), job.seed, job.fold.number, epoch)
+    loss, accuracy = trainer.epoch(order, look)
+    result = _evaluate(job, trainer)
+    metrics = EpochMetrics(
+        epoch=epoch,
+        loss=_finite(loss),
+        accuracy=accuracy,
+        val_loss=_finite(result.loss),
+        val_accuracy=result.war,
+        val_uar=result.uar,
+        lr=job.config.learning_rate,
+        seconds=round(time.perf_counter() - started, 4),
+        diverged=not math.isfinite(loss),
+    )
+    verdict = judge(job.config, progress.best, metrics)
+    record = EpochRecord(metrics, verdict.check, verdict.best.epoch, verdict.best.value)
+    say(_line(job.config, record))
+    if verdict.save:
+        save_weights(trainer.model, job.paths.best_weights(epoch))
+    want = journal.epoch(record)
+    if metrics.diverged:
+        raise Diverged(f"the training loss is not finite (epoch {epoch}); try a lower learning_rate")
+    after = Progress(verdict.best, (*progress.history, record), verdict.stop)
+    path = checkpoint.save(job.paths, trainer.model, trainer.optimizer, after)
+    journal.checkpoint("last", epoch, path, job.config.monitor, getattr(metrics, job.config.monitor))
+    if verdict.save:
+        journal.checkpoint("best", epoch, job.paths.best_weights(epoch), job.config.monitor, verdict.best.value)
+        job.paths.drop_old_best()
+    if verdict.stop:
+        waited = f"{job.config.patience} checks without improvement"
+        journal.event(EventKind.EARLY_STOP, f"stopped early: {waited}", epoch)
+    elif want is not None and epoch < job.config.epochs:
+        raise Interrupted(want)
+    return after
+
+
+def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal, say: Callable[[str], None]) -> None:
+    """Score the selected weights on the test fold and end the run."""
+    epoch = progress.epoch
+    if job.config.select == "best" and progress.best.epoch is not None:
+        epoch = progress.best.epoch
+        load_weights(trainer.model, job.paths.best_weights(epoch))
+    result = _evaluate(job, trainer)
+    save_weights(trainer.model, job.paths.final_weights)
+    journal.checkpoint("final", epoch, job.paths.final_weights)
+    text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({job.config.selection}, weights of epoch {epoch})"
+    record_result(journal, job.fold, job.data, result, job.paths.embeddings, text)
+    say(text)
+
+
+def record_result(
+    journal: Journal, fold: Fold, data: CorpusData, result: Evaluation, embeddings: Path, text: str
+) -> None:
+    """Write a fold's embeddings file and end its run with predictions and scores."""
+    with replacing(embeddings) as stream:
+        np.save(stream, result.embeddings)
+    journal.done(
+        result.uar,
+        result.war,
+        [
+            Prediction(int(item), int(data.labels[item]), int(row.argmax()), tuple(row.tolist()))
+            for item, row in zip(fold.test, result.probabilities, strict=True)
+        ],
+        embeddings,
+        text,
+    )
+
+
+def _evaluate(job: FoldJob, trainer: Trainer) -> Evaluation:
+    rows = job.fold.test
+    return trainer.evaluate(np.asarray(job.data.features[rows]), job.data.labels[rows], len(job.data.classes))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _line(config: TrainingConfig, record: EpochRecord) -> str:
+    """One epoch as the log shows it."""
+    m = record.metrics
+
+    def shown(value: float | None) -> str:
+        return "nan" if value is None else f"{value:.4f}"
+
+    return (
+        f"epoch {m.epoch}/{config.epochs}  loss {shown(m.loss)}  accuracy {shown(m.accuracy)}  "
+        f"val_loss {shown(m.val_loss)}  val_accuracy {shown(m.val_accuracy)}  val_uar {shown(m.val_uar)}  "
+        f"{m.seconds:.2f} s  {record.check.text}"
+    )

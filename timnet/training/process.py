@@ -1,0 +1,140 @@
+"""The training process: one attempt at one run, started by a worker, fenced by the registry.
+
+It inherits the run's lock from the worker and so proves that it lives. It leaves when its worker is gone,
+so that nobody trains unwatched: what it had is in the resume point.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from timnet.errors import Fenced, TimnetError, as_disk_full
+from timnet.records import EventKind, RunState, Want
+from timnet.registry import Registry
+from timnet.registry.journal import Journal
+from timnet.states import INTENT_LEADS_TO
+
+LOOK_SECONDS = 0.25
+ORPHANED = 76
+
+_WORDS = {
+    Want.PAUSE: (EventKind.PAUSED, "paused by the user"),
+    Want.CANCEL: (EventKind.CANCELLED, "cancelled by the user"),
+    Want.STOP: (EventKind.REQUEUED, "given back to the queue"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What a worker tells its training process. ``parent`` is the worker's pid."""
+
+    db: Path
+    run_id: int
+    attempt: int
+    parent: int
+    cache: Path
+    threads: int
+    device: str = "auto"
+
+
+class Ears:
+    """What somebody wants of this process: rows in the registry, looked at a few times a second, and signals."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._next_look = 0.0
+        self._signalled: Want | None = None
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the front end
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def __call__(self) -> Want | None:
+        """The want of the moment, cheap enough to ask between any two steps."""
+        if self._signalled is not None:
+            return self._signalled
+        if time.monotonic() < self._next_look:
+            return None
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        return self._journal.want()
+
+    def _on_signal(self, *_: object) -> None:
+        self._signalled = Want.STOP
+
+
+def leave_with(parent: int) -> None:
+    """End this process as soon as its worker is gone."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(ORPHANED)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
+    """Train the assigned run as far as wanted and leave it in the right state; returns the exit status."""
+    leave_with(assignment.parent)
+    with Registry.open(assignment.db) as registry:
+        journal = registry.journal(assignment.run_id, assignment.attempt)
+        ears = Ears(journal)
+        try:
+            _train(assignment, registry, journal, ears, say)
+        except Fenced as error:
+            say(str(error))
+            return error.exit_code
+        except Exception as error:
+            return _leave(journal, error, say)
+    return 0
+
+
+def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:
+    """Put the run where the reason for leaving leads; a defect is raised again, for the log and the worker."""
+    from timnet.training.fold import Interrupted
+
+    if isinstance(error, Interrupted):
+        kind, text = _WORDS[error.want]
+        journal.end(INTENT_LEADS_TO[error.want], kind, text)
+        say(text)
+        return 0
+    full = as_disk_full(error, "training")
+    if full is not None:
+        say(str(full))
+        journal.end(RunState.PAUSED, EventKind.PAUSED, str(full), error=str(full))
+        return full.exit_code
+    if isinstance(error, TimnetError):
+        say(str(error))
+        journal.end(RunState.FAILED, EventKind.FAILED, str(error), error=str(error))
+        return error.exit_code
+    raise error
+
+
+def _train(
+    assignment: Assignment, registry: Registry, journal: Journal, ears: Ears, say: Callable[[str], None]
+) -> None:
+    run = registry.runs.by_id(assignment.run_id)
+    experiment = registry.experiments.get(run.experiment_id)
+    say(
+        f"run {run.key}, attempt {assignment.attempt}: {run.corpus}, fold {run.fold} of {run.folds}, loading TensorFlow"
+    )
+    from timnet.training.device import prepare
+
+    note = prepare(assignment.device, assignment.threads)
+    from timnet.training.data import fold_of, load_corpus
+    from timnet.training.fold import FoldJob, train_fold
+
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    job = FoldJob(
+        data=load_corpus(corpus, assignment.cache),
+        fold=fold_of(corpus, experiment.protocol, experiment.folds, experiment.seed, run.fold),
+        config=experiment.config,
+        seed=experiment.seed,
+        paths=registry.paths.run(run.uid),
+    )
+    train_fold(job, journal, ears, note, say)

@@ -1,0 +1,117 @@
+"""The arithmetic of training: one step, one epoch, one evaluation. No files, no registry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from timnet.evaluation.scores import confusion, uar, war
+from timnet.records import TrainingConfig
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A model's answers for some rows.
+
+    ``loss``: mean cross-entropy on hard labels; ``war``, ``uar``: fractions; ``probabilities``: float32
+    ``[n, classes]``; ``embeddings``: float32 ``[n, filters]``.
+    """
+
+    loss: float
+    war: float
+    uar: float
+    probabilities: NDArray[np.float32]
+    embeddings: NDArray[np.float32]
+
+
+def order_of(rows: NDArray[np.int64], seed: int, fold: int, epoch: int) -> NDArray[np.int64]:
+    """``rows`` in the order of one epoch: a function of seed, fold and epoch, so that a resume repeats it."""
+    return np.random.default_rng([seed, fold, epoch]).permutation(rows)
+
+
+def smooth(labels: NDArray[np.int64], classes: int, smoothing: float) -> NDArray[np.float32]:
+    """One-hot targets with label smoothing, float32 ``[n, classes]``: ``(1 - s) y + s / classes``.
+
+    Source: ``smooth_labels`` of the authors' ``Code/TIMNET.py``, for the training labels alone.
+    """
+    return (np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes).astype(np.float32)
+
+
+def make_optimizer(config: TrainingConfig) -> keras.Optimizer:
+    """The published optimiser: Adam with the configuration's constants."""
+    return keras.optimizers.Adam(config.learning_rate, beta_1=config.beta1, beta_2=config.beta2, epsilon=config.epsilon)
+
+
+class Trainer:
+    """A network with its optimiser, and one fold's training rows resident in memory."""
+
+    def __init__(
+        self, model: keras.Model, config: TrainingConfig, features: NDArray[np.float32], targets: NDArray[np.float32]
+    ) -> None:
+        self.model = model
+        self.config = config
+        self.optimizer = make_optimizer(config)
+        self.optimizer.build(model.trainable_variables)
+        self._features = tf.constant(features)
+        self._targets = tf.constant(targets)
+        self._step = tf.function(self._one_step, reduce_retracing=True)
+        self._forward = tf.function(lambda batch: self.model(batch, training=False), reduce_retracing=True)
+
+    def epoch(self, order: NDArray[np.int64], between_steps: Callable[[], None]) -> tuple[float, float]:
+        """Train once over the rows in ``order``; ``between_steps`` may raise to leave the epoch.
+
+        Returns the mean loss (on smoothed labels) and accuracy over the samples, each measured before
+        the step that used it, as Keras's ``fit`` reports them.
+        """
+        loss_sum = hits = 0.0
+        for start in range(0, len(order), self.config.batch_size):
+            rows = order[start : start + self.config.batch_size]
+            loss, correct = self._step(tf.constant(rows))
+            loss_sum += float(loss) * len(rows)
+            hits += float(correct)
+            between_steps()
+        return loss_sum / len(order), hits / len(order)
+
+    def evaluate(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Evaluation:
+        """Answers and scores for ``features`` [n, frames, 39] with ``labels`` [n]."""
+        return evaluate(self._forward, features, labels, classes)
+
+    def _one_step(self, rows: Any) -> tuple[Any, Any]:
+        batch = tf.gather(self._features, rows)
+        targets = tf.gather(self._targets, rows)
+        with tf.GradientTape() as tape:
+            logits, _ = self.model(batch, training=True)
+            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        correct = tf.equal(tf.argmax(logits, axis=-1), tf.argmax(targets, axis=-1))
+        return loss, tf.reduce_sum(tf.cast(correct, tf.float32))
+
+
+def evaluate(
+    forward: Callable[[Any], Any], features: NDArray[np.float32], labels: NDArray[np.int64], classes: int
+) -> Evaluation:
+    """Scores of ``forward`` (features to logits and embedding), batch by batch."""
+    logits, embeddings = [], []
+    for start in range(0, len(features), EVALUATION_BATCH):
+        some_logits, some_embeddings = forward(tf.constant(features[start : start + EVALUATION_BATCH]))
+        logits.append(np.asarray(some_logits, np.float64))
+        embeddings.append(np.asarray(some_embeddings, np.float32))
+    scores = np.concatenate(logits)
+    logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    table = confusion(labels, scores.argmax(axis=1), classes)
+    return Evaluation(
+        loss=float(-logs[np.arange(len(labels)), labels].mean()),
+        war=war(table),
+        uar=uar(table),
+        probabilities=np.exp(logs).astype(np.float32),
+        embeddings=np.concatenate(embeddings),
+    )
