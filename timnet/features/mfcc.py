@@ -35,8 +35,8 @@ def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.flo
         signal, _ = librosa.load(io.BytesIO(audio), sr=recipe.sample_rate, mono=True, res_type=recipe.resampler)
     except (soundfile.SoundFileError, librosa.LibrosaError, EOFError) as error:
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
-    if signal.size == 0 or not np.isfinite(signal).all():
-        raise CorpusError(f"{name} holds no sound, or samples that are not finite numbers; restore or remove it")
+    if signal.size == 0:
+        raise CorpusError(f"{name} holds no sound (zero samples); restore or remove it")
     coefficients = librosa.feature.mfcc(
         y=fit_length(signal, recipe.signal_length),
         sr=recipe.sample_rate,
