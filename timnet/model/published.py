@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timnet.errors import WeightsError
-from timnet.model.network import layer_order
 from timnet.text import clean
 
 if TYPE_CHECKING:
     import h5py
-    import keras
+
+    from timnet.model.network import TimNet
 
 MAX_FILE_BYTES = 64 * 2**20
 _FOLD_FILE = re.compile(r"(?P<folds>\d+)-fold_weights_best_(?P<fold>\d+)\.(?:hdf5|h5)$")
@@ -71,32 +71,63 @@ def read_published(source: Path) -> list[FoldWeights]:
     return [FoldWeights(fold, _read(data, f"fold {fold} of {source.name}")) for fold, data in sorted(files.items())]
 
 
-def apply_published(weights: FoldWeights, model: keras.Model) -> None:
+def apply_published(weights: FoldWeights, model: TimNet) -> None:
     """Put one fold's weights into ``model``.
 
     Raises :class:`WeightsError` when they belong to another network shape (other classes or TABs).
     """
-    planned = []
-    for kind, names in layer_order(weights.tabs).items():
-        found = weights.layers[kind]
-        if len(found) != len(names):
-            raise WeightsError(f"fold {weights.fold} has {len(found)} {kind} layers; TIM-Net has {len(names)}")
-        for name, arrays in zip(names, found, strict=True):
-            try:
-                layer = model.get_layer(name)
-            except ValueError:
-                raise WeightsError(
-                    f"fold {weights.fold} has {weights.tabs} TABs, which is another network's shape"
-                ) from None
-            ours = [tuple(weight.shape) for weight in layer.weights]
-            theirs = [array.shape for array in arrays]
-            if ours != theirs:
-                raise WeightsError(
-                    f"fold {weights.fold}: layer {name} has shape {theirs}, but this corpus needs {ours}"
-                )
-            planned.append((layer, arrays))
-    for layer, arrays in planned:
-        layer.set_weights(list(arrays))
+    stacked = stack(weights)
+    for name, array in stacked.items():
+        ours = tuple(getattr(model, name).shape)
+        if array.shape != ours:
+            raise WeightsError(
+                f"fold {weights.fold} has {weights.classes} classes and {weights.tabs} TABs; this corpus's network has "
+                f"{model.shape.classes} and {model.shape.tabs}: they are weights of another corpus"
+            )
+    for name, array in stacked.items():
+        getattr(model, name).assign(array)
+
+
+def stack(weights: FoldWeights) -> dict[str, NDArray[np.float32]]:
+    """The published layers as our stacked variables, by their names.
+
+    The published code makes both stems, then for each TAB two forward and two backward convolutions,
+    each with its normalisation; a legacy kernel is ``[taps, in, out]``, ours ``[taps, out, in]``.
+    """
+    convolutions, norms = weights.layers["conv1d"], weights.layers["batch_normalization"]
+    tabs = weights.tabs
+    fits = (
+        len(norms) == 4 * tabs
+        and len(convolutions) == 2 + 4 * tabs
+        and all(len(weights.layers[kind]) == 1 for kind in ("weight_layer", "dense"))
+    )
+    if not fits:
+        counts = ", ".join(f"{len(layers)} {kind}" for kind, layers in weights.layers.items())
+        raise WeightsError(f"fold {weights.fold} has {counts} layers, which is no TIM-Net")
+
+    def blocks(arrays: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """From creation order (TAB, direction, convolution) to ours (TAB, convolution, direction)."""
+        return np.stack(arrays).reshape(tabs, 2, 2, *arrays[0].shape).swapaxes(1, 2)
+
+    try:
+        stem_kernels, stem_biases = zip(*convolutions[:2], strict=True)
+        kernels, biases = zip(*convolutions[2:], strict=True)
+        gamma, beta, mean, variance = zip(*norms, strict=True)
+        return {
+            "stem_kernel": np.stack([kernel[0].T for kernel in stem_kernels]),
+            "stem_bias": np.stack(stem_biases),
+            "kernel": blocks([kernel.swapaxes(1, 2) for kernel in kernels]),
+            "bias": blocks(list(biases)),
+            "gamma": blocks(list(gamma)),
+            "beta": blocks(list(beta)),
+            "moving_mean": blocks(list(mean)),
+            "moving_variance": blocks(list(variance)),
+            "fusion": weights.layers["weight_layer"][0][0][:, 0],
+            "head_kernel": weights.layers["dense"][0][0],
+            "head_bias": weights.layers["dense"][0][1],
+        }
+    except (ValueError, IndexError) as error:
+        raise WeightsError(f"fold {weights.fold} has layers of shapes that are no TIM-Net's") from error
 
 
 def name_and_seed(source: Path) -> tuple[str | None, int | None]:

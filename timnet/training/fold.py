@@ -18,7 +18,7 @@ import numpy as np
 
 from timnet.errors import TimnetError
 from timnet.files import replacing
-from timnet.model.network import NetworkShape, build
+from timnet.model.network import NetworkShape, TimNet
 from timnet.model.weights import load_weights, save_weights
 from timnet.paths import RunPaths
 from timnet.protocols import Fold
@@ -80,7 +80,7 @@ def initial_seed(seed: int, fold: int) -> int:
 
 def _trainer(job: FoldJob) -> Trainer:
     keras.utils.set_random_seed(initial_seed(job.seed, job.fold.number))
-    model = build(network_shape(job.data, job.config))
+    model = TimNet(network_shape(job.data, job.config))
     rows = job.fold.train
     targets = smooth(job.data.labels[rows], len(job.data.classes), job.config.label_smoothing)
     return Trainer(model, job.config, np.asarray(job.data.features[rows]), targets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from timnet.evaluation.scores import confusion, uar, war
+from timnet.model.network import TimNet
 from timnet.records import TrainingConfig
 
 EVALUATION_BATCH = 256
@@ -54,7 +55,7 @@ class Trainer:
     """A network with its optimiser, and one fold's training rows resident in memory."""
 
     def __init__(
-        self, model: keras.Model, config: TrainingConfig, features: NDArray[np.float32], targets: NDArray[np.float32]
+        self, model: TimNet, config: TrainingConfig, features: NDArray[np.float32], targets: NDArray[np.float32]
     ) -> None:
         self.model = model
         self.config = config
@@ -62,8 +63,9 @@ class Trainer:
         self.optimizer.build(model.trainable_variables)
         self._features = tf.constant(features)
         self._targets = tf.constant(targets)
-        self._step = tf.function(self._one_step, reduce_retracing=True)
-        self._forward = tf.function(lambda batch: self.model(batch, training=False), reduce_retracing=True)
+        # one trace for every size of batch: tracing costs seconds
+        self._step = tf.function(self._one_step, input_signature=[tf.TensorSpec([None], tf.int64)])
+        self._forward = forward_of(model)
 
     def epoch(self, order: NDArray[np.int64], between_steps: Callable[[], None]) -> tuple[float, float]:
         """Train once over the rows in ``order``; ``between_steps`` may raise to leave the epoch.
@@ -94,6 +96,12 @@ class Trainer:
         self.optimizer.apply(tape.gradient(loss, variables), variables)
         correct = tf.equal(tf.argmax(logits, axis=-1), tf.argmax(targets, axis=-1))
         return loss, tf.reduce_sum(tf.cast(correct, tf.float32))
+
+
+def forward_of(model: TimNet) -> Callable[[Any], Any]:
+    """The model's answers as a compiled function of ``[batch, frames, coefficients]``, any batch size."""
+    signature = tf.TensorSpec([None, model.shape.frames, model.shape.coefficients], tf.float32)
+    return cast("Callable[[Any], Any]", tf.function(lambda batch: model(batch), input_signature=[signature]))
 
 
 def evaluate(
