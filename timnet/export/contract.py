@@ -1,0 +1,179 @@
+"""The JSON contract: the objects that ``--json`` prints, key by key.
+
+Scripts rely on these keys; keys are only ever added. Fractions, not percent; ``null``, never NaN; folds and
+epochs count from 1; times are UTC in ISO 8601.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from timnet.evaluation.summary import Summary
+from timnet.export.tables import FoldRow, ResultRow, scores_of
+from timnet.records import Checkpoint, EpochMetrics, Event, Experiment, Run, RunState
+from timnet.registry import Registry
+
+Object = dict[str, Any]
+
+
+def to_json(value: object) -> str:
+    """``value`` as JSON text, ending with a newline.
+
+    What is not ASCII is escaped, so that no foreign name can disturb the terminal it is printed on. NaN
+    and infinity are refused (``ValueError``): the objects of this module hold none.
+    """
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def run_object(run: Run) -> Object:
+    """One run as ``runs ls --json`` lists it. ``id`` is what users type (``"7.3"``), ``experiment`` a number."""
+    return {
+        "id": run.key,
+        "experiment": run.experiment_id,
+        "corpus": run.corpus,
+        "protocol": run.protocol,
+        "selection": run.selection,
+        "optimistic": run.optimistic,
+        "fold": run.fold,
+        "folds": run.folds,
+        "seed": run.seed,
+        "state": run.state.value,
+        "waiting_for": run.waiting_for,
+        "epoch": run.epoch,
+        "epochs": run.epochs,
+        "uar": number(run.uar),
+        "war": number(run.war),
+        "attempt": run.attempt,
+        "engine": run.engine,
+        "host": run.host,
+        "error": run.error,
+        "created": run.created,
+        "updated": run.updated,
+    }
+
+
+def run_details(registry: Registry, run: Run) -> Object:
+    """One run as ``runs show --json`` prints it: all of :func:`run_object`, and what the run left behind.
+
+    ``confusion`` is null until the run is done; its rows are the truth.
+    """
+    experiment = registry.experiments.get(run.experiment_id)
+    return {
+        **run_object(run),
+        "config": experiment.config.to_dict(),
+        "metrics": [metrics_object(metrics) for metrics in registry.results.epochs(run.id)],
+        "events": [event_object(event) for event in registry.results.events(run.id)],
+        "checkpoints": [checkpoint_object(checkpoint) for checkpoint in registry.results.checkpoints(run.id)],
+        "confusion": _confusion(registry, run, experiment) if run.state is RunState.DONE else None,
+    }
+
+
+def experiment_object(experiment: Experiment, runs: Sequence[Run]) -> Object:
+    """One experiment as ``runs ls --group experiment --json`` lists it; ``runs`` are all its runs.
+
+    ``n`` is the number of finished folds that the scores are over; ``states`` counts runs in every state.
+    """
+    scores = scores_of(runs)
+    return {
+        "experiment": experiment.id,
+        "corpus": experiment.corpus,
+        "protocol": experiment.protocol,
+        "selection": experiment.selection,
+        "optimistic": experiment.optimistic,
+        "seed": experiment.seed,
+        "n": scores.uar.n,
+        "folds": experiment.folds,
+        "uar": summary_object(scores.uar),
+        "war": summary_object(scores.war),
+        "states": {state.value: sum(run.state is state for run in runs) for state in RunState},
+    }
+
+
+def result_object(row: ResultRow) -> Object:
+    """One row of ``export table --format json``."""
+    return {
+        "corpus": row.corpus,
+        "source": row.source,
+        "protocol": row.protocol,
+        "selection": row.selection,
+        "optimistic": row.optimistic,
+        "n": row.n,
+        "uar": number(row.uar),
+        "uar_sd": number(row.uar_sd),
+        "war": number(row.war),
+        "war_sd": number(row.war_sd),
+    }
+
+
+def fold_object(row: FoldRow) -> Object:
+    """One row of ``export table --folds --format json``; ``fold`` null is the mean over the folds."""
+    return {
+        "corpus": row.corpus,
+        "source": row.source,
+        "protocol": row.protocol,
+        "selection": row.selection,
+        "optimistic": row.optimistic,
+        "fold": row.fold,
+        "folds": row.folds,
+        "n": row.n,
+        "uar": number(row.uar),
+        "uar_sd": number(row.uar_sd),
+        "war": number(row.war),
+        "war_sd": number(row.war_sd),
+    }
+
+
+def metrics_object(metrics: EpochMetrics) -> Object:
+    """One epoch. The loss is on smoothed labels, the ``val_`` values are of the test fold on hard ones."""
+    return {
+        "epoch": metrics.epoch,
+        "loss": number(metrics.loss),
+        "accuracy": number(metrics.accuracy),
+        "val_loss": number(metrics.val_loss),
+        "val_accuracy": number(metrics.val_accuracy),
+        "val_uar": number(metrics.val_uar),
+        "lr": number(metrics.lr),
+        "seconds": number(metrics.seconds),
+    }
+
+
+def event_object(event: Event) -> Object:
+    """One event of a run."""
+    return {"time": event.time, "kind": event.kind, "epoch": event.epoch, "text": event.text}
+
+
+def checkpoint_object(checkpoint: Checkpoint) -> Object:
+    """Weights that a run has kept; ``path`` is relative to the registry's folder."""
+    return {
+        "kind": checkpoint.kind,
+        "epoch": checkpoint.epoch,
+        "path": checkpoint.path,
+        "metric": checkpoint.metric,
+        "value": number(checkpoint.value),
+        "bytes": checkpoint.bytes,
+        "created": checkpoint.created,
+    }
+
+
+def summary_object(summary: Summary) -> Object:
+    """Mean and standard deviation; their ``n`` stands beside them in the object that holds this one."""
+    return {"mean": number(summary.mean), "sd": number(summary.sd)}
+
+
+def number(value: float | None) -> float | None:
+    """``value``, or None for what JSON has no word for."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _confusion(registry: Registry, run: Run, experiment: Experiment) -> Object | None:
+    from timnet.evaluation.scores import confusion
+
+    predictions = registry.results.predictions(run.id)
+    if not len(predictions.item):
+        return None
+    labels = registry.corpora.by_id(experiment.corpus_id).classes
+    matrix = confusion(predictions.truth, predictions.predicted, len(labels))
+    return {"labels": list(labels), "matrix": matrix.tolist()}
