@@ -1,0 +1,68 @@
+"""t-SNE of the penultimate layer: every test utterance, embedded by a network that was not trained on it.
+
+With more than one fold the points come from several networks. Each learned a space of its own, and t-SNE
+is run on all vectors as they are, without aligning those spaces: distances between points of different
+folds say little, and a class may fall into one cluster a fold. The caption says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from timnet.evaluation.tsne import fitting_perplexity, tsne
+from timnet.export.colours import colours_of
+from timnet.export.figures.style import facts, folds_text, frame, new_figure
+from timnet.export.gather import Embedded
+from timnet.records import Experiment
+from timnet.text import clean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MARKERS = "osD^vP*Xp<>hd8H"
+
+
+def draw_tsne(experiment: Experiment, embedded: Embedded, fold: int | None) -> Figure:
+    """The t-SNE picture, seeded with the experiment's seed; ``fold`` names the one fold it shows, if one.
+
+    Raises :class:`timnet.errors.BadInput` as :func:`timnet.evaluation.tsne.tsne` does.
+    """
+    n = len(embedded.truth)
+    placed = tsne(embedded.vectors, experiment.seed)
+    figure = new_figure(6.4, 5.2)
+    axes = figure.subplots()
+    colours = colours_of(embedded.classes)
+    for index, name in enumerate(embedded.classes):
+        here = embedded.truth == index
+        axes.scatter(
+            placed[here, 0],
+            placed[here, 1],
+            s=24,
+            color=colours[name],
+            marker=MARKERS[index % len(MARKERS)],
+            edgecolors="#202124",
+            linewidths=0.3,
+            alpha=0.85,
+            label=f"{clean(name)} ({int(here.sum())})",
+        )
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    axes.spines[["top", "right"]].set_visible(True)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="class (utterances)", alignment="left")
+    of = f"fold {fold} of {experiment.folds}" if fold else folds_text(embedded.folds, experiment.folds)
+    title = f"{experiment.corpus}: t-SNE of {n} test utterances, {of}"
+    frame(figure, title, facts(experiment), _note(n, embedded.folds))
+    return figure
+
+
+def _note(n: int, folds: int) -> str:
+    perplexity = fitting_perplexity(n)
+    note = (
+        "Penultimate layer of each utterance, from the network that was not trained on it "
+        f"(t-SNE, perplexity {perplexity:.3g}; axes have no unit)."
+    )
+    if folds > 1:
+        note += (
+            f" The {folds} folds are {folds} networks, each with a space of its own that is not aligned with the "
+            "others: only distances within a fold mean something, and a class may show as one cluster a fold."
+        )
+    return note

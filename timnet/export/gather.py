@@ -1,0 +1,158 @@
+"""What figures are drawn from, collected over the folds of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from timnet.errors import BadInput
+from timnet.evaluation.summary import FoldScores
+from timnet.export.tables import scores_of
+from timnet.records import EpochMetrics, Experiment, Run, RunState
+from timnet.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: metric of the training data -> the same of the test fold
+METRICS = {"accuracy": "val_accuracy", "loss": "val_loss"}
+
+Series = list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldCurves:
+    """One metric over the epochs, for every fold that has any: ``train[i][epoch - 1]``, likewise ``test``."""
+
+    metric: str
+    train: tuple[Series, ...]
+    test: tuple[Series, ...]
+    finished: int
+
+    @property
+    def epochs(self) -> int:
+        """The length of the longest fold."""
+        return max(map(len, self.train))
+
+
+@dataclass(frozen=True, slots=True)
+class Pooled:
+    """The test predictions of several folds together: int64 ``[n]``, class indices of ``classes``."""
+
+    classes: tuple[str, ...]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    scores: FoldScores
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Test utterances embedded by networks that were not trained on them.
+
+    ``vectors`` float32 ``[n, filters]``, ``truth`` int64 ``[n]``; ``folds`` networks took part, and vectors
+    of different folds lie in different spaces.
+    """
+
+    classes: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    truth: NDArray[np.int64]
+    folds: int
+
+
+def fold_curves(registry: Registry, experiment: Experiment, metric: str) -> FoldCurves:
+    """The curves of every fold that has finished an epoch, whatever state it is in.
+
+    Raises :class:`BadInput` for an unknown ``metric`` or where no fold has finished an epoch.
+    """
+    if metric not in METRICS:
+        raise BadInput(f"no curves of {metric!r}; there are: {', '.join(METRICS)}")
+    every = [(run, registry.results.epochs(run.id)) for run in registry.runs.of_experiment(experiment.id)]
+    begun = [(run, history) for run, history in every if history]
+    if not begun:
+        raise BadInput(f"experiment {experiment.id} has no epoch to draw yet; train it first: timnet work")
+    return FoldCurves(
+        metric=metric,
+        train=tuple(_series(history, metric) for _, history in begun),
+        test=tuple(_series(history, METRICS[metric]) for _, history in begun),
+        finished=sum(run.state is RunState.DONE for run, _ in begun),
+    )
+
+
+def _series(history: Sequence[EpochMetrics], field: str) -> Series:
+    series: Series = [None] * history[-1].epoch
+    for metrics in history:
+        series[metrics.epoch - 1] = getattr(metrics, field)
+    return series
+
+
+def finished_runs(registry: Registry, experiment: Experiment, fold: int | None = None) -> list[Run]:
+    """The runs that are done, or the one of ``fold``. Raises :class:`BadInput` where there is none."""
+    single = fold is not None
+    runs = [registry.runs.get(f"{experiment.id}.{fold}")] if single else registry.runs.of_experiment(experiment.id)
+    done = [run for run in runs if run.state is RunState.DONE]
+    if done:
+        return done
+    if single:
+        raise BadInput(f"run {runs[0].key} is {runs[0].state}, not done; let it finish first: timnet work")
+    raise BadInput(f"experiment {experiment.id} has no finished fold yet; let one finish first: timnet work")
+
+
+def pooled(registry: Registry, experiment: Experiment, fold: int | None = None) -> Pooled:
+    """The predictions of the finished folds, one after the other, or those of one ``fold``.
+
+    Raises :class:`BadInput` where no fold is finished or none kept its predictions.
+    """
+    import numpy as np
+
+    runs = finished_runs(registry, experiment, fold)
+    predictions = [registry.results.predictions(run.id) for run in runs]
+    truth = np.concatenate([one.truth for one in predictions])
+    if not len(truth):
+        raise BadInput(f"experiment {experiment.id} kept no predictions, so there is no confusion to draw")
+    classes = registry.corpora.by_id(experiment.corpus_id).classes
+    return Pooled(classes, truth, np.concatenate([one.predicted for one in predictions]), scores_of(runs))
+
+
+def embedded(registry: Registry, experiment: Experiment, fold: int | None = None) -> Embedded:
+    """The embeddings that the finished folds left of their test utterances, or those of one ``fold``.
+
+    Raises :class:`BadInput` where no finished fold left any, or where a file of them is gone or damaged.
+    """
+    import numpy as np
+
+    runs = finished_runs(registry, experiment, fold)
+    files = [(run, path) for run in runs if (path := _embeddings_file(registry, run)) is not None]
+    if not files:
+        raise BadInput(f"no finished fold of experiment {experiment.id} left embeddings, so t-SNE has nothing to show")
+    parts = [_embeddings(registry, run, path) for run, path in files]
+    widths = {vectors.shape[1] for vectors, _ in parts}
+    if len(widths) > 1:
+        raise BadInput(f"the folds of experiment {experiment.id} left embeddings of different widths: {sorted(widths)}")
+    classes = registry.corpora.by_id(experiment.corpus_id).classes
+    return Embedded(
+        classes, np.concatenate([v for v, _ in parts]), np.concatenate([truth for _, truth in parts]), len(parts)
+    )
+
+
+def _embeddings_file(registry: Registry, run: Run) -> Path | None:
+    found = [artifact.path for artifact in registry.results.artifacts(run.id) if artifact.kind == "embeddings"]
+    return registry.paths.resolve(found[0]) if found else None
+
+
+def _embeddings(registry: Registry, run: Run, path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """``(vectors, truth)`` of one run, checked against its predictions."""
+    import numpy as np
+
+    truth = registry.results.predictions(run.id).truth
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise BadInput(f"the embeddings of run {run.key} are gone from {path}; put them back or retrain it") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise BadInput(f"cannot read the embeddings of run {run.key} from {path}: {error}") from None
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or len(vectors) != len(truth):
+        raise BadInput(f"{path} does not hold one vector for each of the {len(truth)} predictions of run {run.key}")
+    return np.asarray(vectors, np.float32), truth

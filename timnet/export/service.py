@@ -1,0 +1,206 @@
+"""Exports as the command line and the terminal interface ask for them.
+
+Every file appears whole or not at all, and everything is computed before the first one is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from timnet.errors import BadInput
+from timnet.export import gather, writers
+from timnet.export.contract import fold_object, result_object, to_json
+from timnet.export.figures.style import check_format, format_of, house_style, render
+from timnet.export.tables import fold_rows, result_rows
+from timnet.files import write_bytes, write_text
+from timnet.records import Experiment
+from timnet.registry import Registry
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TABLE_FORMATS = ("csv", "markdown", "json")
+_ALIASES = {"md": "markdown"}
+
+
+def export_table(
+    registry: Registry,
+    experiment_ids: Sequence[int],
+    form: str,
+    path: Path | None = None,
+    *,
+    folds: bool = False,
+) -> str | Path:
+    """The result table as text, or written to ``path``, which is then returned.
+
+    ``form`` is one of :data:`TABLE_FORMATS` (``md`` also does). ``folds`` asks for one row a fold instead of
+    one an experiment; Markdown always holds both. Raises :class:`BadInput` for no or an unknown experiment,
+    an unknown format, no finished fold, or a path that cannot be written.
+    """
+    form = _ALIASES.get(form.lower(), form.lower())
+    if form not in TABLE_FORMATS:
+        raise BadInput(f"no table format {form!r}; there are: {', '.join(TABLE_FORMATS)}")
+    if not experiment_ids:
+        raise BadInput("no experiment to export; list them with: timnet runs ls --group experiment")
+    experiments = registry.experiments.ls(experiment_ids)
+    single = fold_rows(registry, experiments)
+    if not any(row.n for row in single):
+        named = ", ".join(str(experiment.id) for experiment in experiments)
+        raise BadInput(f"no fold of experiment {named} is finished, so there is no result yet; see: timnet queue ls")
+    results = result_rows(registry, experiments)
+    text = {
+        "markdown": lambda: writers.markdown(results, single),
+        "csv": lambda: writers.fold_csv(single) if folds else writers.result_csv(results),
+        "json": lambda: to_json([*map(fold_object, single)] if folds else [*map(result_object, results)]),
+    }[form]()
+    if path is None:
+        return text
+    with _one_line_errors(path):
+        write_text(path, text)
+    return path
+
+
+def export_curves(
+    registry: Registry, experiment_id: int, folder: Path, formats: Collection[str] = ("png", "svg")
+) -> list[Path]:
+    """Draw accuracy and loss over the epochs into ``folder``; returns the files, accuracy first.
+
+    Raises :class:`BadInput` for an unknown experiment or format, no finished epoch, or an unwritable folder.
+    """
+    experiment = registry.experiments.get(experiment_id)
+    makers = {metric: _curves_maker(registry, experiment, metric) for metric in gather.METRICS}
+    return _export(experiment, folder, formats, makers)
+
+
+def export_tsne(
+    registry: Registry,
+    experiment_id: int,
+    folder: Path,
+    formats: Collection[str] = ("png", "svg"),
+    *,
+    fold: int | None = None,
+) -> list[Path]:
+    """Draw the t-SNE of all finished folds, or of one, into ``folder``; returns the files.
+
+    Raises :class:`BadInput` for an unknown experiment, fold or format, no finished fold, no embeddings, too
+    few utterances, or an unwritable folder.
+    """
+    experiment = registry.experiments.get(experiment_id)
+    return _export(experiment, folder, formats, {_part("tsne", fold): _tsne_maker(registry, experiment, fold)})
+
+
+def export_confusion(
+    registry: Registry,
+    experiment_id: int,
+    folder: Path,
+    formats: Collection[str] = ("png", "svg"),
+    *,
+    fold: int | None = None,
+) -> list[Path]:
+    """Draw the confusion matrix of all finished folds, or of one, into ``folder``; returns the files.
+
+    Raises :class:`BadInput` for an unknown experiment, fold or format, no finished fold, or an unwritable
+    folder.
+    """
+    experiment = registry.experiments.get(experiment_id)
+    maker = _confusion_maker(registry, experiment, fold)
+    return _export(experiment, folder, formats, {_part("confusion", fold): maker})
+
+
+# one figure into one file that the caller names
+
+
+def curves(registry: Registry, experiment: Experiment, metric: str, path: Path) -> Path:
+    """Draw ``accuracy`` or ``loss`` to ``path``, whose suffix names the format. Raises :class:`BadInput`."""
+    return _write_one(path, _curves_maker(registry, experiment, metric))
+
+
+def tsne_figure(registry: Registry, experiment: Experiment, path: Path, fold: int | None = None) -> Path:
+    """Draw the t-SNE to ``path``, whose suffix names the format. Raises :class:`BadInput`."""
+    return _write_one(path, _tsne_maker(registry, experiment, fold))
+
+
+def confusion_figure(registry: Registry, experiment: Experiment, path: Path, fold: int | None = None) -> Path:
+    """Draw the confusion matrix to ``path``, whose suffix names the format. Raises :class:`BadInput`."""
+    return _write_one(path, _confusion_maker(registry, experiment, fold))
+
+
+def file_stem(experiment: Experiment, part: str) -> str:
+    """``EMODB-7-random-last-accuracy``, with ``-optimistic`` after the selection where it is so."""
+    optimistic = ["optimistic"] if experiment.optimistic else []
+    words = [experiment.corpus, str(experiment.id), experiment.protocol, experiment.selection, *optimistic, part]
+    return "-".join(re.sub(r"[^A-Za-z0-9._-]+", "_", word).lstrip(".") or "_" for word in words)
+
+
+def _part(name: str, fold: int | None) -> str:
+    return f"{name}-fold{fold}" if fold else name
+
+
+def _curves_maker(registry: Registry, experiment: Experiment, metric: str) -> Callable[[], Figure]:
+    def draw() -> Figure:
+        from timnet.export.figures.curves import draw_curves
+
+        found = gather.fold_curves(registry, experiment, metric)
+        classes = len(registry.corpora.by_id(experiment.corpus_id).classes)
+        return draw_curves(experiment, found, classes)
+
+    return draw
+
+
+def _tsne_maker(registry: Registry, experiment: Experiment, fold: int | None) -> Callable[[], Figure]:
+    def draw() -> Figure:
+        from timnet.export.figures.embeddings import draw_tsne
+
+        return draw_tsne(experiment, gather.embedded(registry, experiment, fold), fold)
+
+    return draw
+
+
+def _confusion_maker(registry: Registry, experiment: Experiment, fold: int | None) -> Callable[[], Figure]:
+    def draw() -> Figure:
+        from timnet.export.figures.confusion import draw_confusion
+
+        return draw_confusion(experiment, gather.pooled(registry, experiment, fold), fold)
+
+    return draw
+
+
+def _export(
+    experiment: Experiment, folder: Path, formats: Collection[str], makers: dict[str, Callable[[], Figure]]
+) -> list[Path]:
+    """Render every figure in every format, then write them all."""
+    if not formats:
+        raise BadInput("no image format asked for; name png, svg or both")
+    forms = [check_format(form.lower()) for form in dict.fromkeys(formats)]
+    images: dict[Path, bytes] = {}
+    with house_style():
+        for part, draw in makers.items():
+            figure = draw()
+            for form in forms:
+                images[folder / f"{file_stem(experiment, part)}.{form}"] = render(figure, form)
+    for path, image in images.items():
+        with _one_line_errors(path):
+            write_bytes(path, image)
+    return list(images)
+
+
+def _write_one(path: Path, draw: Callable[[], Figure]) -> Path:
+    form = format_of(path)
+    with house_style():
+        image = render(draw(), form)
+    with _one_line_errors(path):
+        write_bytes(path, image)
+    return path
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Say in one line why ``path`` cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror or error}; name another place") from error
