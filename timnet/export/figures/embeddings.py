@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from timnet.evaluation.tsne import fitting_perplexity, tsne
-from timnet.export.colours import colours_of
+from timnet.export.colours import CLASS_COLOURS, colours_of
 from timnet.export.figures.style import facts, folds_text, frame, new_figure
 from timnet.export.gather import Embedded
 from timnet.records import Experiment
@@ -19,7 +19,10 @@ from timnet.text import clean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MARKERS = "osD^vP*Xp<>hd8H"
+MARKERS = dict(zip(CLASS_COLOURS, "osD^vP*Xp", strict=True))
+"""A shape of its own for each canonical class, the same in every corpus; other classes share the rest."""
+OTHER_MARKERS = "<>hd8H"
+MANY = 600  # points; from there on they are drawn smaller
 
 
 def draw_tsne(experiment: Experiment, embedded: Embedded, fold: int | None) -> Figure:
@@ -37,9 +40,9 @@ def draw_tsne(experiment: Experiment, embedded: Embedded, fold: int | None) -> F
         axes.scatter(
             placed[here, 0],
             placed[here, 1],
-            s=24,
+            s=24 if n < MANY else 13,
             color=colours[name],
-            marker=MARKERS[index % len(MARKERS)],
+            marker=MARKERS.get(name, OTHER_MARKERS[index % len(OTHER_MARKERS)]),
             edgecolors="#202124",
             linewidths=0.3,
             alpha=0.85,
