@@ -49,6 +49,12 @@ def make_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed:
     return _protocol(protocol).split(utterances, folds, seed)
 
 
+def check_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed: int) -> None:
+    """Raise what :func:`make_folds` would raise, without making the folds or loading what makes them."""
+    _protocol(protocol)
+    _check_numbers(len(utterances), folds, seed)
+
+
 def describe(protocol: str) -> str:
     """What ``protocol`` does, in one line for tables; raises :class:`BadInput` for an unknown one."""
     return _protocol(protocol).description
@@ -59,12 +65,7 @@ def random_folds(n: int, folds: int, seed: int) -> list[Fold]:
 
     They are neither stratified nor speaker-disjoint. Raises :class:`BadInput` as :func:`make_folds` does.
     """
-    if folds < 2:
-        raise BadInput(f"a protocol needs 2 folds or more, not {folds}")
-    if folds > n:
-        raise BadInput(f"{n} utterances cannot be split into {folds} folds; ask for {n} or fewer")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise BadInput(f"a seed is a number from 0 to {LARGEST_SEED}, not {seed}")
+    _check_numbers(n, folds, seed)
     import numpy as np
     from sklearn.model_selection import KFold
 
@@ -92,3 +93,12 @@ def _protocol(name: str) -> Protocol:
     if name not in PROTOCOLS:
         raise BadInput(f"unknown protocol {clean(name)!r}; known: {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]
+
+
+def _check_numbers(n: int, folds: int, seed: int) -> None:
+    if folds < 2:
+        raise BadInput(f"a protocol needs 2 folds or more, not {folds}")
+    if folds > n:
+        raise BadInput(f"{n} utterances cannot be split into {folds} folds; ask for {n} or fewer")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise BadInput(f"a seed is a number from 0 to {LARGEST_SEED}, not {seed}")

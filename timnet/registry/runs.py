@@ -220,6 +220,11 @@ class Runs:
         key = f"{row['experiment_id']}.{row['fold']}"
         return Claim(run_id, row["uid"], key, row["attempt"], row["epoch"])
 
+    def begin_import(self, run_id: int, proof: ProcessProof) -> Claim:
+        """Take a run that was trained elsewhere, to record its result within the same transaction."""
+        with self.db.write():
+            return self._start(run_id, proof, "import", None)
+
     def started(self, claim: Claim, proof: ProcessProof) -> None:
         """Record which process executes an attempt."""
         with self.db.write():

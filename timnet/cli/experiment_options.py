@@ -1,0 +1,89 @@
+"""The options that say which experiments to make, shared by ``queue add`` and ``train``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from timnet.queue.plan import Request, chosen_sequence, parse_folds
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentOptions:
+    """What the user gave on the command line; None means: as the preset has it."""
+
+    corpora: Annotated[list[str], typer.Argument(help="Registered corpora, e.g. EMODB SAVEE.", show_default=False)]
+    preset: Annotated[str, typer.Option(help="Named settings: github, seed, demo.")] = "github"
+    folds: Annotated[int | None, typer.Option(help="How many folds.")] = None
+    only: Annotated[str, typer.Option(help="Only these folds, e.g. 1,2 or 1-3.")] = ""
+    protocol: Annotated[str | None, typer.Option(help="How folds are made, e.g. random.")] = None
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of folds and weights; may be repeated.")] = None
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each run.")] = None
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting, e.g. lr=5e-4; values with commas make a grid.")
+    ] = None
+    check_every: Annotated[int | None, typer.Option(help="Check for improvement every N epochs.")] = None
+    check_from: Annotated[int | None, typer.Option(help="... from this epoch on.")] = None
+    monitor: Annotated[
+        str | None, typer.Option(help="What is checked: loss, accuracy, val_loss, val_accuracy, val_uar.")
+    ] = None
+    min_delta: Annotated[float | None, typer.Option(help="The least change that counts as an improvement.")] = None
+    patience: Annotated[int | None, typer.Option(help="Stop early after so many checks in vain; 0: never.")] = None
+    select: Annotated[
+        str | None,
+        typer.Option(help="Whose weights count: last, or best (val_... looks at the test fold: optimistic)."),
+    ] = None
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None
+    note: Annotated[str, typer.Option(help="A note.")] = ""
+    priority: Annotated[int, typer.Option(help="Higher runs first.")] = 0
+
+    def request(self) -> Request:
+        """The same as the core understands it."""
+        rule = ("check_every", "check_from", "monitor", "min_delta", "patience", "select")
+        given = tuple((name, getattr(self, name)) for name in rule if getattr(self, name) is not None)
+        return Request(
+            corpora=chosen_sequence(self.corpora),
+            preset=self.preset,
+            protocol=self.protocol,
+            folds=self.folds,
+            only=parse_folds(self.only),
+            seeds=tuple(self.seed or ()),
+            epochs=self.epochs,
+            changes=tuple(self.changes or ()),
+            rule=given,
+            tags=tuple(self.tag or ()),
+            note=self.note,
+            priority=self.priority,
+        )
+
+
+def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a Typer command the fields of :class:`ExperimentOptions`; it gets them as ``options``."""
+    hints = get_type_hints(ExperimentOptions, include_extras=True)
+    ours = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(ExperimentOptions)
+    ]
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **given: Any) -> None:
+        options = ExperimentOptions(**{field.name: given.pop(field.name) for field in fields(ExperimentOptions)})
+        command(*args, options=options, **given)
+
+    positional = [parameter for parameter in own if parameter.name == "context"]
+    rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name != "context"]
+    wrapped.__signature__ = inspect.Signature([*positional, *ours, *rest])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in [*positional, *ours, *rest]}
+    return wrapped

@@ -1,0 +1,186 @@
+"""``timnet queue``: what waits and runs, and commands to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from timnet.cli.context import reading, writing
+from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
+from timnet.cli.output import print_json, print_table, say, state_text
+from timnet.errors import BadInput
+from timnet.states import Command
+
+app = typer.Typer(help="Queue experiments; pause, resume, cancel, retry and move their runs.", no_args_is_help=True)
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(help="Runs: 7.3 (one fold), 7 (all folds of experiment 7), 7.1-4.", show_default=False),
+]
+All = Annotated[bool, typer.Option("--all", help="Every run this applies to.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("add")
+@with_experiment_options
+def add(
+    context: typer.Context,
+    options: ExperimentOptions,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be queued, and stop.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Queue experiments: corpora x seeds x settings, one run a fold.
+
+    Examples: timnet queue add EMODB --folds 10 --seed 46, timnet queue add EMODB SAVEE --set lr=5e-4,1e-3 --dry-run
+    """
+    from timnet.export.contract import run_object
+    from timnet.queue.plan import plan
+
+    with writing(context) as (registry, _):
+        planned = plan(registry, options.request())
+        runs = sum(len(set(one.only)) or one.folds for one in planned)
+        if dry_run:
+            for one in planned:
+                changed = f"{one.corpus.name} {one.preset} {one.protocol} seed {one.seed}, {one.config.epochs} epochs"
+                say(f"would queue {changed}, selection {one.config.selection}")
+            say(f"{len(planned)} experiments, {runs} runs")
+            return
+        made = registry.experiments.create(planned)
+        queued = [run for experiment in made for run in registry.runs.of_experiment(experiment.id)]
+    if as_json:
+        print_json([run_object(run) for run in queued])
+        return
+    for experiment in made:
+        label = " (optimistic)" if experiment.optimistic else ""
+        say(
+            f"experiment {experiment.id}: {experiment.corpus}, {experiment.preset}, {experiment.protocol}, "
+            f"seed {experiment.seed}, selection {experiment.selection}{label}"
+        )
+    say(f"{runs} runs queued; work on them with: timnet work")
+
+
+@app.command("ls")
+def ls(context: typer.Context, as_json: Json = False) -> None:
+    """List what waits or runs, in the order it will be taken, and why it waits.
+
+    Example: timnet queue ls
+    """
+    from timnet.export.contract import run_object
+    from timnet.queue.service import look
+
+    with reading(context) as (registry, settings):
+        view = look(registry, settings.max_crashes, "state:running,queued,paused", sort="queue")
+    order = {"running": 0, "queued": 1, "paused": 2}
+    runs = sorted(view.runs, key=lambda run: order[run.state])
+    if as_json:
+        print_json([run_object(run) for run in runs])
+        return
+    if not runs:
+        say("nothing waits and nothing runs; queue something: timnet queue add EMODB")
+        return
+    rows = [
+        (run.key, run.corpus, state_text(run), f"{run.epoch}/{run.epochs}", str(run.priority), run.waiting_for or "")
+        for run in runs
+    ]
+    print_table(("run", "corpus", "state", "epoch", "priority", "why"), rows, right=("epoch", "priority"))
+    for worker in view.workers:
+        say(f"worker {worker.pid} on {worker.host}: {len(worker.running)} of {worker.jobs} places busy")
+
+
+@app.command("pause")
+def pause(context: typer.Context, ids: Ids = None, every: All = False) -> None:
+    """Pause runs: waiting ones at once, running ones at their next step; nothing finished is lost.
+
+    Example: timnet queue pause 7.3
+    """
+    _command(context, Command.PAUSE, ids, "state:queued,running" if every else "")
+
+
+@app.command("resume")
+def resume(context: typer.Context, ids: Ids = None, every: All = False) -> None:
+    """Put paused runs back in the queue; they go on from their last checkpoint.
+
+    Example: timnet queue resume --all
+    """
+    _command(context, Command.RESUME, ids, "state:paused" if every else "")
+
+
+@app.command("cancel")
+def cancel(context: typer.Context, ids: Ids = None, every: All = False) -> None:
+    """Cancel runs. Their epochs so far stay to be seen, and retry brings them back.
+
+    Example: timnet queue cancel 7
+    """
+    _command(context, Command.CANCEL, ids, "state:queued,running,paused" if every else "")
+
+
+@app.command("retry")
+def retry(
+    context: typer.Context,
+    ids: Ids = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every failed run.")] = False,
+) -> None:
+    """Queue failed or cancelled runs again; they go on from their last checkpoint, under the same id.
+
+    Example: timnet queue retry --failed
+    """
+    _command(context, Command.RETRY, ids, "state:failed" if failed else "")
+
+
+@app.command("move")
+def move(
+    context: typer.Context,
+    ids: Ids = None,
+    top: Annotated[bool, typer.Option("--top", help="Ahead of all that wait.")] = False,
+    priority: Annotated[int | None, typer.Option("--priority", help="This priority; higher runs first.")] = None,
+) -> None:
+    """Move waiting runs in the queue.
+
+    Examples: timnet queue move 7 --top, timnet queue move 7.3 --priority -1
+    """
+    from timnet.queue.service import expand_ids
+
+    if top == (priority is not None):
+        raise BadInput("say where to: --top, or --priority N")
+    with writing(context) as (registry, _):
+        moved = registry.runs.prioritise(expand_ids(registry, ids or []), priority)
+    say(f"moved {len(moved)} runs")
+
+
+@app.command("rm")
+def rm(
+    context: typer.Context,
+    ids: Ids = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take experiments with all their runs, metrics and weights out of the registry. The same as timnet runs rm.
+
+    Example: timnet queue rm 7
+    """
+    from timnet.cli.runs import remove_experiments
+
+    remove_experiments(context, ids or [], yes)
+
+
+def _command(context: typer.Context, command: Command, ids: list[str] | None, filter_text: str) -> None:
+    from timnet.queue.service import command_where_it_applies, expand_ids, look
+
+    with writing(context) as (registry, settings):
+        look(registry, settings.max_crashes, limit=0)
+        if filter_text:
+            keys = [run.key for run in registry.runs.ls(filter_text)]
+        else:
+            keys = expand_ids(registry, ids or [])
+            if not keys:
+                raise BadInput(f"name the runs to {command}, e.g. 7.3 or 7; list them with: timnet queue ls")
+        outcomes, passed = command_where_it_applies(registry, command, keys)
+    for outcome in outcomes:
+        said = f"asked to {outcome.intent}; it does so at its next step" if outcome.intent else f"is {outcome.now}"
+        say(f"run {outcome.key} {said}")
+    for reason in passed if not filter_text and not outcomes else ():
+        say(reason)
+    if passed and not outcomes and not filter_text:
+        raise BadInput(f"none of these runs could take {command}")
+    if not keys:
+        say(f"there is no run to {command}")

@@ -1,0 +1,154 @@
+"""``timnet work``, ``timnet workers`` and ``timnet train``: getting the queue done."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from timnet.cli.context import reading, writing
+from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
+from timnet.cli.output import print_json, print_table, progress_bar, say
+
+workers_app = typer.Typer(help="Worker processes: list them, stop them.", no_args_is_help=True)
+
+Jobs = Annotated[
+    int, typer.Option("--jobs", "-j", min=0, help="Runs at once; 0: as the settings say, else one a core.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def work(
+    context: typer.Context,
+    jobs: Jobs = 0,
+    stay: Annotated[bool, typer.Option("--stay", help="Do not end when nothing waits.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
+) -> None:
+    """Work on the queue until nothing waits; with --stay, for ever.
+
+    Ctrl-C gives the current runs back to the queue; they go on later from their last checkpoint.
+
+    Examples: timnet work --jobs 2, timnet work --stay --detach
+    """
+    from dataclasses import replace
+
+    from timnet.queue.service import start_worker
+    from timnet.queue.worker import Worker
+
+    with writing(context) as (registry, settings):
+        settings = replace(settings, jobs=jobs or settings.jobs)
+        if detach:
+            pid = start_worker(settings.db, settings.jobs_here, stay=stay)
+            say(f"worker {pid} works in the background; see: timnet queue ls, end it: timnet workers stop")
+            return
+        Worker(registry, settings, stay=stay).run()
+
+
+@with_experiment_options
+def train(
+    context: typer.Context,
+    options: ExperimentOptions,
+    jobs: Jobs = 0,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Queue and start, but do not watch.")] = False,
+) -> None:
+    """Queue experiments, work on them in the background, and watch.
+
+    Closing the terminal, or Ctrl-C, ends the watching and never the training.
+
+    Examples: timnet train EMODB --preset github --folds 10 --only 1,2 --epochs 20, timnet train EMODB --set lr=5e-4,1e-3
+    """
+    from dataclasses import replace
+
+    from timnet.cli.live import follow_runs
+    from timnet.queue.plan import plan
+    from timnet.queue.service import ensure_worker
+
+    with writing(context) as (registry, settings):
+        settings = replace(settings, jobs=jobs or settings.jobs)
+        planned = plan(registry, options.request())
+        for corpus in {one.corpus.id: one.corpus for one in planned}.values():
+            _features(corpus.id, registry, settings)
+        made = registry.experiments.create(planned)
+        keys = [run.key for experiment in made for run in registry.runs.of_experiment(experiment.id)]
+        for experiment in made:
+            label = " (optimistic: the test fold chooses the epoch)" if experiment.optimistic else ""
+            say(
+                f"experiment {experiment.id}: {experiment.corpus}, preset {experiment.preset}, protocol {experiment.protocol}, "
+                f"seed {experiment.seed}, selection {experiment.selection}{label}"
+            )
+        if detach:
+            ensure_worker(registry, settings.jobs_here)
+            say(f"{len(keys)} runs queued; watch them: timnet runs watch {' '.join(str(e.id) for e in made)}")
+            return
+        raise typer.Exit(follow_runs(registry, settings, keys, work=True))
+
+
+def _features(corpus_id: int, registry: object, settings: object) -> None:
+    """Extract a corpus's features before its runs start, where the user sees the progress."""
+    from pathlib import Path
+
+    from timnet.features.build import ensure_features
+    from timnet.features.recipe import MfccRecipe
+    from timnet.registry import Registry
+    from timnet.settings import Settings
+
+    assert isinstance(registry, Registry)
+    assert isinstance(settings, Settings)
+    corpus = registry.corpora.by_id(corpus_id)
+    with progress_bar(f"MFCCs of {corpus.name}") as report:
+        recipe = MfccRecipe(corpus.signal_length)
+        ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
+
+
+@workers_app.command("ls")
+def workers_ls(context: typer.Context, as_json: Json = False) -> None:
+    """List the workers that live, proved by the locks they hold.
+
+    Example: timnet workers ls
+    """
+    from timnet.queue.liveness import workers
+
+    with reading(context) as (registry, _):
+        alive = workers(registry)
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": worker.uid,
+                    "engine": worker.engine,
+                    "host": worker.host,
+                    "pid": worker.pid,
+                    "jobs": worker.jobs,
+                    "running": list(worker.running),
+                    "started": worker.started,
+                    "want": worker.want,
+                }
+                for worker in alive
+            ]
+        )
+        return
+    if not alive:
+        say("no worker lives here; start one: timnet work --detach")
+        return
+    rows = [(w.uid, w.host, str(w.pid), f"{len(w.running)}/{w.jobs}", " ".join(w.running), w.started) for w in alive]
+    print_table(("worker", "host", "pid", "busy", "runs", "since"), rows, right=("pid", "busy"))
+
+
+@workers_app.command("stop")
+def workers_stop(
+    context: typer.Context,
+    drain: Annotated[bool, typer.Option("--drain", help="Let them finish the runs they are at.")] = False,
+) -> None:
+    """Stop all workers here; their runs go back to the queue and lose nothing that was checkpointed.
+
+    Example: timnet workers stop --drain
+    """
+    from timnet.queue.service import stop_workers
+
+    with writing(context) as (registry, _):
+        asked = stop_workers(registry, drain=drain)
+    say(
+        f"asked {len(asked)} workers to {'finish their runs and end' if drain else 'end'}"
+        if asked
+        else "no worker lives here"
+    )

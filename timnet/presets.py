@@ -1,0 +1,113 @@
+"""Presets: named settings with their source. Each says exactly what it sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from timnet.errors import BadInput, UnknownName
+from timnet.records import CorpusRecord, TrainingConfig
+
+#: short names for settings on the command line
+ALIASES = {
+    "lr": "learning_rate",
+    "batch": "batch_size",
+    "smoothing": "label_smoothing",
+    "kernel": "kernel_size",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings for every corpus (``config``), and what differs for one corpus (``for_corpus``).
+
+    ``folds`` is the number of folds; a corpus in ``folds_for`` has its own.
+    """
+
+    name: str
+    source: str
+    config: TrainingConfig = field(default_factory=TrainingConfig)
+    for_corpus: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    protocol: str = "random"
+    folds: int = 10
+    folds_for: Mapping[str, int] = field(default_factory=dict)
+
+    def config_of(self, corpus: CorpusRecord, epochs: int | None, changes: Mapping[str, Any]) -> TrainingConfig:
+        """The configuration for ``corpus``: the preset's, the corpus's number of TABs, then ``changes``."""
+        values = {**self.for_corpus.get(corpus.name, {}), "tabs": corpus.tabs}
+        config = replace(self.config, **values)
+        if epochs is not None:
+            config = replace(config, epochs=epochs)
+        return replace(config, **changes)
+
+    def folds_of(self, corpus: CorpusRecord) -> int:
+        """How many folds the preset has on ``corpus``."""
+        return self.folds_for.get(corpus.name, self.folds)
+
+
+_SEED_REPORT = {
+    # corpus: (beta1, beta2, epochs, dropout); batch 512, checked every 2nd epoch, best val_loss kept
+    "CASIA": (0.93, 0.98, 500, 0.10),
+    "SAVEE": (0.93, 0.98, 600, 0.12),
+    "EMODB": (0.96, 0.99, 600, 0.10),
+    "RAVDESS": (0.92, 0.99, 600, 0.13),
+    "EMOVO": (0.96, 0.99, 600, 0.10),
+    "IEMOCAP": (0.96, 0.99, 200, 0.10),
+}
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            "github", "the authors' code as corrected in August 2023 (TIM-Net_SER): 500 epochs, the last one counts"
+        ),
+        Preset(
+            "seed",
+            "the student's report on macOS: batch 512, best val_loss of the test fold (optimistic), every 2nd epoch",
+            config=TrainingConfig(batch_size=512, check_every=2, monitor="val_loss", select="best"),
+            for_corpus={
+                name: {"beta1": beta1, "beta2": beta2, "epochs": epochs, "dropout": dropout}
+                for name, (beta1, beta2, epochs, dropout) in _SEED_REPORT.items()
+            },
+            folds_for={"CASIA": 8, "SAVEE": 8, "IEMOCAP": 2},
+        ),
+        Preset(
+            "demo",
+            "github's settings with a small batch and few epochs, for the synthetic corpus",
+            config=TrainingConfig(batch_size=8, epochs=20, check_every=2),
+            folds=4,
+        ),
+    )
+}
+
+
+def preset_of(name: str) -> Preset:
+    """The preset ``name``. Raises :class:`UnknownName` that lists them."""
+    if name not in PRESETS:
+        raise UnknownName(f"no preset {name!r}; there are: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def parse_changes(settings: list[str]) -> list[dict[str, Any]]:
+    """``["lr=5e-4,1e-3", "dropout=.2"]`` as every combination: a grid of changes to a configuration.
+
+    Raises :class:`BadInput` naming the first that cannot be used.
+    """
+    grid: list[dict[str, Any]] = [{}]
+    for setting in settings:
+        name, equals, values = setting.partition("=")
+        name = ALIASES.get(name.strip(), name.strip())
+        known = TrainingConfig.__dataclass_fields__
+        if not equals or name not in known:
+            raise BadInput(f"cannot set {setting!r}; write name=value with one of: {', '.join([*ALIASES, *known])}")
+        kind = type(getattr(TrainingConfig(), name))
+        grid = [{**chosen, name: _value(name, text, kind)} for chosen in grid for text in values.split(",")]
+    return grid
+
+
+def _value(name: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text.strip())
+    except ValueError:
+        raise BadInput(f"{name} needs {'a whole number' if kind is int else 'a number'}, not {text!r}") from None

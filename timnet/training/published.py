@@ -1,0 +1,144 @@
+"""``python -m timnet.training.published``: evaluate the authors' weights and record them as an experiment.
+
+Everything is computed before the registry is touched; then experiment, runs, predictions and files appear
+together, or not at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timnet.errors import WeightsError
+from timnet.features.recipe import MfccRecipe
+from timnet.model.network import NetworkShape, TimNet
+from timnet.model.published import FoldWeights, apply_published, name_and_seed, read_published
+from timnet.model.weights import save_weights
+from timnet.protocols import make_folds
+from timnet.queue.liveness import proof_of
+from timnet.records import CorpusRecord, EventKind, TrainingConfig
+from timnet.registry import Registry
+from timnet.registry.experiments import NewExperiment
+from timnet.tasks import Progress, serve_task
+from timnet.training.data import CorpusData, load_corpus
+from timnet.training.device import prepare
+from timnet.training.fold import record_result
+from timnet.training.step import Evaluation, evaluate, forward_of
+
+PRESET = "published-weights"
+SELECTION = "best-test"  # the authors kept the epoch with the best accuracy on the test fold
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """What is asked for; ``seed`` None means: the one in the file's name."""
+
+    db: Path
+    source: Path
+    corpus: str
+    seed: int | None
+    cache: Path
+
+
+def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[str, Any]:
+    """Evaluate every fold's published weights on the fold that they did not train on, and record it.
+
+    Returns ``{"experiment": id, "folds": n}``. Raises :class:`WeightsError` for weights that are broken or
+    belong to another corpus or seed; nothing is then recorded.
+    """
+    with Registry.open(wanted.db) as registry:
+        corpus = registry.corpora.get(wanted.corpus)
+        seed = _seed(wanted, corpus)
+        report(Progress(0, 1, "reading the weights"))
+        folds = read_published(wanted.source)
+        config = TrainingConfig(tabs=folds[0].tabs, monitor="val_accuracy", select="best")
+        models = [_model(one, corpus, config) for one in folds]
+        data = load_corpus(corpus, wanted.cache, None, report)
+        prepare("cpu", os.cpu_count() or 1)
+        splits = make_folds("random", corpus.utterances, len(folds), seed)
+        results = []
+        for split, model in zip(splits, models, strict=True):
+            rows = split.test
+            results.append(
+                evaluate(forward_of(model), np.asarray(data.features[rows]), data.labels[rows], len(data.classes))
+            )
+            report(Progress(split.number, len(folds), f"fold {split.number}: WAR {results[-1].war:.4f}"))
+        new = NewExperiment(
+            corpus, config, "random", PRESET, seed, len(folds), source="published", selection=SELECTION,
+            note=f"the authors' weights from {wanted.source.name}",
+        )  # fmt: skip
+        return _record(registry, new, data, models, results)
+
+
+def _seed(wanted: Import, corpus: CorpusRecord) -> int:
+    named_corpus, named_seed = name_and_seed(wanted.source)
+    if named_corpus is not None and not corpus.name.upper().startswith(named_corpus):
+        raise WeightsError(
+            f"{wanted.source.name} holds weights of {named_corpus} by its name, not of {corpus.name}; "
+            f"import it with --corpus {named_corpus}, or rename it if the name is wrong"
+        )
+    if wanted.seed is None and named_seed is None:
+        raise WeightsError(f"{wanted.source.name} does not name the seed of its folds; say it with --seed")
+    if wanted.seed is not None and named_seed is not None and wanted.seed != named_seed:
+        raise WeightsError(
+            f"{wanted.source.name} was trained on the folds of seed {named_seed}; with seed {wanted.seed} it would be "
+            "tested on utterances it was trained on"
+        )
+    return named_seed if wanted.seed is None else wanted.seed  # type: ignore[return-value]  # one of them is there
+
+
+def _model(weights: FoldWeights, corpus: CorpusRecord, config: TrainingConfig) -> TimNet:
+    recipe = MfccRecipe(corpus.signal_length)
+    model = TimNet(NetworkShape(recipe.frames, len(corpus.classes), corpus.tabs, config.filters))
+    apply_published(weights, model)
+    return model
+
+
+def _record(
+    registry: Registry, new: NewExperiment, data: CorpusData, models: list[TimNet], results: list[Evaluation]
+) -> dict[str, Any]:
+    folders: list[Path] = []
+    try:
+        with registry.db.write():
+            [experiment] = registry.experiments.create([new])
+            splits = make_folds(new.protocol, new.corpus.utterances, new.folds, new.seed)
+            runs = registry.runs.of_experiment(experiment.id)
+            for run, split, model, result in zip(runs, splits, models, results, strict=True):
+                paths = registry.paths.run(run.uid)
+                folders.append(paths.folder)
+                claim = registry.runs.begin_import(run.id, proof_of(os.getpid()))
+                journal = registry.journal(run.id, claim.attempt)
+                journal.event(EventKind.IMPORTED, new.note)
+                save_weights(model, paths.final_weights)
+                journal.checkpoint("final", 0, paths.final_weights)
+                text = f"evaluated: UAR {result.uar:.4f}, WAR {result.war:.4f} ({SELECTION}, optimistic)"
+                record_result(journal, split, data, result, paths.embeddings, text)
+    except BaseException:
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return {"experiment": experiment.id, "folds": new.folds}
+
+
+def main() -> int:
+    """Parse the command line and serve the task to the front end that started it."""
+    parser = argparse.ArgumentParser(prog="python -m timnet.training.published", description=__doc__)
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--cache", type=Path, required=True)
+    wanted = Import(**vars(parser.parse_args()))
+    return serve_task(lambda report: import_weights(wanted, report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
