@@ -38,9 +38,7 @@ def demo(
         with progress_bar("a synthetic corpus") as report:
             experiment = prepare(registry, settings, place, report)
         keys = [run.key for run in registry.runs.of_experiment(experiment.id)]
-        say(
-            f"experiment {experiment.id}: {experiment.corpus}, {len(keys)} folds; the first epoch comes when TensorFlow is loaded"
-        )
+        say(f"experiment {experiment.id}: {experiment.corpus}, {len(keys)} folds; TensorFlow takes a moment to load")
         if sys.stdout.isatty() if tui is None else tui:
             ensure_worker(registry, settings.jobs_here)
             from timnet_tui.app import run

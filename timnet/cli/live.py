@@ -31,15 +31,12 @@ def follow_runs(registry: Registry, settings: Settings, keys: Sequence[str], *, 
         view = _follow_live if err().is_terminal else _follow_lines
         runs = view(registry, settings, keys, work)
     except KeyboardInterrupt:
-        say(
-            "\nthe runs go on in the background; look again with: timnet runs watch, stop them with: timnet queue cancel"
-        )
+        say("\nthe runs go on in the background; look again: timnet runs watch, end them: timnet queue cancel")
         return 130
     failed = [run for run in runs if run.state is not RunState.DONE]
     for run in failed:
-        say(
-            f"run {run.key} is {run.state}{f': {clean(run.error)}' if run.error else ''}; its log: timnet runs logs {run.key}"
-        )
+        why = f": {clean(run.error)}" if run.error else ""
+        say(f"run {run.key} is {run.state}{why}; its log: timnet runs logs {run.key}")
     return 1 if failed else 0
 
 

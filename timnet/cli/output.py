@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from timnet.records import Run, RunState
+from timnet.records import Experiment, Run, RunState
 from timnet.text import clean
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from timnet.tasks import Progress
+
+GAP = 2
 
 GLYPHS = {
     RunState.QUEUED: ("·", "dim"),
@@ -28,10 +30,10 @@ GLYPHS = {
 
 @cache
 def out() -> Console:
-    """The console on standard output, for tables."""
+    """The console on standard output, for tables; as wide as they need where it is no terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
 
 
 @cache
@@ -54,25 +56,59 @@ def print_json(value: object) -> None:
     sys.stdout.write(to_json(value))
 
 
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Aligned columns on standard output; cells are plain text."""
-    from rich import box
+def print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    optional: Sequence[str] = (),
+) -> None:
+    """Aligned columns on standard output; cells are plain text.
+
+    Columns named in ``optional`` are left out, in that order, while the table is wider than the terminal.
+    """
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for heading in headings:
-        table.add_column(
-            heading, justify="right" if heading in right else "left", no_wrap=heading not in ("why", "note")
-        )
-    for row in rows:
-        table.add_row(*(Text(clean(cell)) for cell in row))
+    shown = [[clean(cell) for cell in row] for row in rows]
+    keep = fitting_columns(headings, shown, optional, out().width)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for place in keep:
+        table.add_column(headings[place], justify="right" if headings[place] in right else "left")
+    for row in shown:
+        table.add_row(*(Text(row[place]) for place in keep))
     out().print(table)
+
+
+def fitting_columns(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], optional: Sequence[str], width: int
+) -> list[int]:
+    """The places of the columns that fit ``width``: empty optional ones go first, then in the order given."""
+    sizes = [max([len(heading), *(len(row[place]) for row in rows)]) for place, heading in enumerate(headings)]
+    keep = list(range(len(headings)))
+    empty = [name for name in optional if not any(row[headings.index(name)] for row in rows)]
+    for name in [*empty, *(name for name in optional if name not in empty)]:
+        if name in empty or sum(sizes[place] + GAP for place in keep) - GAP > width:
+            keep.remove(headings.index(name))
+    return keep
 
 
 def score(value: float | None) -> str:
     """A fraction as per cent with two decimals; a dash for none."""
     return "–" if value is None else f"{value * 100:.2f}"
+
+
+def describe(experiment: Experiment) -> str:
+    """One experiment in one line, with its protocol and selection rule."""
+    return (
+        f"experiment {experiment.id}: {experiment.corpus}, preset {experiment.preset}, protocol {experiment.protocol}, "
+        f"seed {experiment.seed}, selection {selection_text(experiment.selection, experiment.optimistic)}"
+    )
+
+
+def selection_text(selection: str, optimistic: bool) -> str:
+    """The selection rule, labelled where it looked at the test fold."""
+    return f"{selection} (optimistic)" if optimistic else selection
 
 
 def state_text(run: Run) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from timnet.cli.context import reading, writing
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
-from timnet.cli.output import print_json, print_table, say, state_text
+from timnet.cli.output import describe, print_json, print_table, say, state_text
 from timnet.errors import BadInput
 from timnet.states import Command
 
@@ -52,11 +52,7 @@ def add(
         print_json([run_object(run) for run in queued])
         return
     for experiment in made:
-        label = " (optimistic)" if experiment.optimistic else ""
-        say(
-            f"experiment {experiment.id}: {experiment.corpus}, {experiment.preset}, {experiment.protocol}, "
-            f"seed {experiment.seed}, selection {experiment.selection}{label}"
-        )
+        say(describe(experiment))
     say(f"{runs} runs queued; work on them with: timnet work")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timnet.cli.context import reading, writing
-from timnet.cli.output import print_json, print_table, say, score, state_text
+from timnet.cli.output import print_json, print_table, say, score, selection_text, state_text
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
 from timnet.text import clean
@@ -78,12 +78,7 @@ def ls(
         for run in runs
     ]
     headings = ("run", "corpus", "preset", "protocol", "selection", "state", "epoch", "UAR %", "WAR %", "why")
-    print_table(headings, rows, right=("epoch", "UAR %", "WAR %"))
-
-
-def selection_text(selection: str, optimistic: bool) -> str:
-    """The selection rule, labelled where it looked at the test fold."""
-    return f"{selection} (optimistic)" if optimistic else selection
+    print_table(headings, rows, right=("epoch", "UAR %", "WAR %"), optional=("preset", "why", "epoch"))
 
 
 def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) -> None:
@@ -114,7 +109,7 @@ def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) ->
             )
         )
     headings = ("exp", "corpus", "preset", "protocol", "selection", "seed", "UAR %", "WAR %", "n", "states", "tags")
-    print_table(headings, rows, right=("UAR %", "WAR %", "n"))
+    print_table(headings, rows, right=("UAR %", "WAR %", "n"), optional=("tags", "preset", "seed", "states"))
 
 
 @app.command("show")

@@ -8,7 +8,9 @@ import typer
 
 from timnet.cli.context import reading, writing
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
-from timnet.cli.output import print_json, print_table, progress_bar, say
+from timnet.cli.output import describe, print_json, print_table, progress_bar, say
+from timnet.records import CorpusRecord
+from timnet.settings import Settings
 
 workers_app = typer.Typer(help="Worker processes: list them, stop them.", no_args_is_help=True)
 
@@ -55,7 +57,7 @@ def train(
 
     Closing the terminal, or Ctrl-C, ends the watching and never the training.
 
-    Examples: timnet train EMODB --preset github --folds 10 --only 1,2 --epochs 20, timnet train EMODB --set lr=5e-4,1e-3
+    Examples: timnet train EMODB --folds 10 --only 1,2 --epochs 20, timnet train EMODB --set lr=5e-4,1e-3
     """
     from dataclasses import replace
 
@@ -67,15 +69,11 @@ def train(
         settings = replace(settings, jobs=jobs or settings.jobs)
         planned = plan(registry, options.request())
         for corpus in {one.corpus.id: one.corpus for one in planned}.values():
-            _features(corpus.id, registry, settings)
+            _features(corpus, settings)
         made = registry.experiments.create(planned)
         keys = [run.key for experiment in made for run in registry.runs.of_experiment(experiment.id)]
         for experiment in made:
-            label = " (optimistic: the test fold chooses the epoch)" if experiment.optimistic else ""
-            say(
-                f"experiment {experiment.id}: {experiment.corpus}, preset {experiment.preset}, protocol {experiment.protocol}, "
-                f"seed {experiment.seed}, selection {experiment.selection}{label}"
-            )
+            say(describe(experiment))
         if detach:
             ensure_worker(registry, settings.jobs_here)
             say(f"{len(keys)} runs queued; watch them: timnet runs watch {' '.join(str(e.id) for e in made)}")
@@ -83,18 +81,13 @@ def train(
         raise typer.Exit(follow_runs(registry, settings, keys, work=True))
 
 
-def _features(corpus_id: int, registry: object, settings: object) -> None:
+def _features(corpus: CorpusRecord, settings: Settings) -> None:
     """Extract a corpus's features before its runs start, where the user sees the progress."""
     from pathlib import Path
 
     from timnet.features.build import ensure_features
     from timnet.features.recipe import MfccRecipe
-    from timnet.registry import Registry
-    from timnet.settings import Settings
 
-    assert isinstance(registry, Registry)
-    assert isinstance(settings, Settings)
-    corpus = registry.corpora.by_id(corpus_id)
     with progress_bar(f"MFCCs of {corpus.name}") as report:
         recipe = MfccRecipe(corpus.signal_length)
         ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
@@ -147,8 +140,5 @@ def workers_stop(
 
     with writing(context) as (registry, _):
         asked = stop_workers(registry, drain=drain)
-    say(
-        f"asked {len(asked)} workers to {'finish their runs and end' if drain else 'end'}"
-        if asked
-        else "no worker lives here"
-    )
+    doing = "finish their runs and end" if drain else "end"
+    say(f"asked {len(asked)} workers to {doing}" if asked else "no worker lives here")

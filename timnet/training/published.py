@@ -60,9 +60,9 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
         report(Progress(0, 1, "reading the weights"))
         folds = read_published(wanted.source)
         config = TrainingConfig(tabs=folds[0].tabs, monitor="val_accuracy", select="best")
+        prepare("cpu", os.cpu_count() or 1)
         models = [_model(one, corpus, config) for one in folds]
         data = load_corpus(corpus, wanted.cache, None, report)
-        prepare("cpu", os.cpu_count() or 1)
         splits = make_folds("random", corpus.utterances, len(folds), seed)
         results = []
         for split, model in zip(splits, models, strict=True):
