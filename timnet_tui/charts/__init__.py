@@ -1,0 +1,1 @@
+"""Curves: from epochs to points to pictures, drawn off the event loop."""

@@ -1,0 +1,40 @@
+"""What the screens ask of the queue. Called in a worker thread; each call opens its own connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from timnet.errors import TimnetError
+from timnet.queue import service
+from timnet.registry import Registry
+from timnet.states import Command
+from timnet.text import clean
+from timnet_tui import wording
+from timnet_tui.messages import CommandEnded
+
+
+def apply(db: Path, command: Command, keys: Sequence[str]) -> CommandEnded:
+    """Apply ``command`` to the runs that can take it, and say what happened."""
+    try:
+        if not db.exists():
+            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
+        with Registry.open(db) as registry:
+            outcomes, passed = service.command_where_it_applies(registry, command, keys)
+    except Exception as error:  # a failed command is told to the user, it does not end the screen
+        return _failed(error)
+    return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes)
+
+
+def start_worker(db: Path, jobs: int) -> CommandEnded:
+    """Start a worker that outlives this terminal."""
+    try:
+        pid = service.start_worker(db, jobs)
+    except Exception as error:  # as above
+        return _failed(error)
+    return CommandEnded(f"a worker has started (pid {pid}, {jobs} at once)")
+
+
+def _failed(error: Exception) -> CommandEnded:
+    text = str(error) if isinstance(error, TimnetError) else f"{type(error).__name__}: {error}"
+    return CommandEnded(clean(text), failed=True)

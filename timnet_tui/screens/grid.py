@@ -1,0 +1,201 @@
+"""Home: experiments down, folds across, and where there is room the selected run's curves beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Footer, Static
+
+from timnet.records import Run
+from timnet.text import clean
+from timnet_tui.actions import Place, bindings
+from timnet_tui.charts.plot import accuracy_plot, loss_plot
+from timnet_tui.charts.widget import Chart
+from timnet_tui.palette import palette
+from timnet_tui.render import style
+from timnet_tui.screens.base import RegistryScreen
+from timnet_tui.snapshot import Detail, Health, Snapshot, Watch
+from timnet_tui.widgets.grid import FoldGrid
+from timnet_tui.widgets.status import StatusStrip
+from timnet_tui.widgets.title import run_title
+
+#: the curves beside the grid want this much, and appear when the terminal is this wide
+CURVES_WIDTH, CURVES_FROM = 56, 130
+
+
+class GridScreen(RegistryScreen):
+    """The registry at a glance."""
+
+    CSS_PATH = "grid.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Place.GRID)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._detail: Detail | None = None
+        self._log_scale = False
+        self._curves_width = 0
+
+    def compose(self) -> ComposeResult:
+        """The strip, the grid or the first-run text, the curves, the footer."""
+        yield StatusStrip(self.timnet.clock)
+        with Horizontal(id="body"):
+            yield FoldGrid(id="grid")
+            with Vertical(id="curves"):
+                yield Static(id="about", markup=False)
+                yield Chart(id="accuracy")
+                yield Chart(id="loss")
+        yield Static(id="first", markup=False)
+        yield Footer(show_command_palette=False, compact=True)
+
+    @property
+    def grid(self) -> FoldGrid:
+        """The grid."""
+        return self.query_one(FoldGrid)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring everything up to date."""
+        self.query_one(StatusStrip).show(snapshot)
+        empty = not snapshot.rows
+        self.query_one("#body").display = not empty
+        first = self.query_one("#first", Static)
+        first.display = empty
+        if empty:
+            first.update(self._first_run(snapshot))
+            return
+        if not self.grid.has_focus and self.focused is None:
+            self.grid.focus()
+        self.grid.show(snapshot.rows)
+        self._share_width()
+        self._show_curves(snapshot.detail)
+
+    def targets(self) -> Sequence[Run]:
+        """The selected run, or all of the selected experiment."""
+        return self.grid.chosen
+
+    def watching(self) -> Watch:
+        """The selected run while its curves are shown."""
+        run = self.grid.run if self.query_one("#curves").display else None
+        return Watch(run.id if run else None)
+
+    # the curves beside the grid
+
+    def on_resize(self) -> None:
+        """Another width has room for curves, or has none."""
+        self._share_width()
+        self.rewatch()
+
+    def _share_width(self) -> None:
+        width = self.app.size.width
+        curves = self.query_one("#curves")
+        shown = width >= CURVES_FROM and not self.query_one("#first").display
+        spare = width - self.grid.natural_width() - 2
+        wanted = spare if spare >= CURVES_WIDTH else width // 2
+        if curves.display != shown or (shown and self._curves_width != wanted):
+            curves.display = shown
+            curves.styles.width = self._curves_width = wanted
+            self.rewatch()
+
+    def _show_curves(self, detail: Detail | None) -> None:
+        run = self.grid.run
+        about = self.query_one("#about", Static)
+        accuracy, loss = self.query_one("#accuracy", Chart), self.query_one("#loss", Chart)
+        if run is None or detail is None or detail.run.id != run.id:
+            if self._detail is not None or run is None:
+                self._detail = None
+                about.update(Text("no run is selected" if run is None else ""))
+                accuracy.show(None)
+                loss.show(None)
+            return
+        if detail == self._detail:
+            return
+        self._detail = detail
+        about.update(run_title(detail.run, palette(dark=self.app.current_theme.dark)))
+        accuracy.show(accuracy_plot(detail), "no epoch is finished yet")
+        loss.show(loss_plot(detail, log=self._log_scale), "no epoch is finished yet")
+
+    def _first_run(self, snapshot: Snapshot) -> Text:
+        colours = palette(dark=self.app.current_theme.dark)
+        failing = snapshot.health is Health.FAILING
+        text = Text(
+            "The registry cannot be read.\n" if failing else "No experiments yet.\n", style(colours.text, bold=True)
+        )
+        text.append(
+            f"{clean(snapshot.problem or str(snapshot.db))}\n\n", style(colours.error if failing else colours.faint)
+        )
+        text.append("In another terminal, type one of these; this screen fills by itself.\n\n", style(colours.text))
+        for command, meaning in FIRST_COMMANDS:
+            text.append(f"  {command}\n", style(colours.accent, bold=True))
+            text.append(f"      {meaning}\n", style(colours.faint))
+        return text
+
+    # messages and actions
+
+    def on_cell_chosen(self) -> None:
+        """Another run's curves are wanted."""
+        self._detail = None
+        self.rewatch()
+        self._show_curves(self.timnet.snapshot.detail if self.timnet.snapshot else None)
+
+    def on_cell_opened(self) -> None:
+        """A double click."""
+        self.action_open()
+
+    def action_open(self) -> None:
+        """Open the selected run; of a whole experiment, its first."""
+        run = self.grid.run or next(iter(self.grid.chosen), None)
+        if run is not None:
+            self.timnet.open_run(run.id)
+
+    def action_log_scale(self) -> None:
+        """Switch the loss curve's axis."""
+        self._log_scale = not self._log_scale
+        detail, self._detail = self._detail, None
+        self._show_curves(detail)
+
+    def action_left(self) -> None:
+        """One fold to the left."""
+        self.grid.move(folds=-1)
+
+    def action_right(self) -> None:
+        """One fold to the right."""
+        self.grid.move(folds=1)
+
+    def action_up(self) -> None:
+        """One experiment up."""
+        self.grid.move(rows=-1)
+
+    def action_down(self) -> None:
+        """One experiment down."""
+        self.grid.move(rows=1)
+
+    def action_page_up(self) -> None:
+        """A page up."""
+        self.grid.move(rows=-self.grid.page)
+
+    def action_page_down(self) -> None:
+        """A page down."""
+        self.grid.move(rows=self.grid.page)
+
+    def action_first(self) -> None:
+        """To the newest experiment."""
+        self.grid.move(rows=-len(self.timnet.rows))
+
+    def action_last(self) -> None:
+        """To the oldest experiment."""
+        self.grid.move(rows=len(self.timnet.rows))
+
+    def action_whole(self) -> None:
+        """From a fold to its experiment and back."""
+        self.grid.toggle_whole()
+
+
+FIRST_COMMANDS = (
+    ("timnet demo", "a small corpus made up on the spot, trained, watched and exported in about a minute"),
+    ("timnet corpora add EMODB path/to/EMODB", "tell timnet where a corpus lies"),
+    ("timnet train EMODB --preset github --folds 10", "queue an experiment of ten folds and train it"),
+)

@@ -1,0 +1,99 @@
+"""All keys and signs on one page, made from the action table."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import ClassVar
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+
+from timnet_tui.actions import ACTIONS, Action, Place, keys_of
+from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette
+from timnet_tui.render import style
+
+WHERE = {Place.GRID: "grid", Place.RUN: "run"}
+STATES = {
+    "queued": "waits; with a number, how far it had come",
+    "running": "trains; the number is how much of its epochs is done",
+    "paused": "waits for you to resume it",
+    "done": "its final UAR in per cent, the brighter the higher",
+    "failed": "failed; its log says why",
+    "cancelled": "cancelled; retry queues it again",
+}
+
+
+class Help(ModalScreen[None]):
+    """Scrolls where the terminal is small; any of the usual keys closes it."""
+
+    CSS_PATH = "help.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark,f1,enter", "dismiss", "close")]
+
+    def compose(self) -> ComposeResult:
+        """One page."""
+        with VerticalScroll(id="page"):
+            yield _Page()
+
+    def on_mount(self) -> None:
+        """So that the arrow keys scroll at once."""
+        self.query_one("#page").focus()
+
+
+class _Page(Widget):
+    DEFAULT_CSS = "_Page { height: auto; }"
+
+    def render(self) -> RenderResult:
+        colours = palette(dark=self.app.current_theme.dark)
+        return Group(_keys(colours), Text(), _signs(colours), Text(), Text(SMALL_PRINT, style(colours.faint)))
+
+
+SMALL_PRINT = (
+    "◆ marks the best check, ▴ checks that improved and were kept. Scores are in per cent; a mean never stands "
+    "without its n. optimistic: the test fold itself chose the epoch, so the score is too good. "
+    "Select a whole experiment (a, or left of fold 1) to pause, resume, retry or cancel all its folds. "
+    "Closing this view stops nothing: workers are processes of their own."
+)
+
+
+def _keys(colours: Palette) -> Table:
+    table = _table()
+    for group, actions in groupby(ACTIONS, key=lambda action: action.group):
+        table.add_row(Text(group, style(colours.accent, bold=True)))
+        for action in actions:
+            table.add_row(Text(keys_of(action), style(colours.text, bold=True)), _help(action, colours))
+    return table
+
+
+def _help(action: Action, colours: Palette) -> Text:
+    text = Text(action.help, style(colours.text))
+    places = [WHERE[place] for place in action.places if place in WHERE]
+    if len(places) == 1:
+        text.append(f"  ({places[0]})", style(colours.faint))
+    return text
+
+
+def _signs(colours: Palette) -> Table:
+    table = _table()
+    table.add_row(Text("Signs", style(colours.accent, bold=True)))
+    for state, glyph in GLYPHS.items():
+        sign = Text(f"{glyph} {state}", style(colours.states[state], bold=True))
+        table.add_row(sign, Text(STATES[state], style(colours.text)))
+    scale = Text()
+    for score in range(20, 101, 10):
+        background = heat(score / 100, colours)
+        scale.append(f"{score:^5}", style(ink(background), background))
+    table.add_row(Text("UAR %", style(colours.text, bold=True)), scale)
+    return table
+
+
+def _table() -> Table:
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=14, no_wrap=True)
+    table.add_column()
+    return table

@@ -1,0 +1,122 @@
+"""What is known of a run, as label and value."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+from textual.app import RenderResult
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+
+from timnet.records import Checkpoint, RunState
+from timnet.text import clean
+from timnet_tui import wording
+from timnet_tui.forecast import duration
+from timnet_tui.palette import Palette, palette
+from timnet_tui.render import style
+from timnet_tui.snapshot import Detail
+
+Fact = tuple[str, str, bool]
+"""Label, value, and whether it calls for attention."""
+
+
+class Facts(VerticalScroll, can_focus=True):
+    """Scrolls where a long error needs more room."""
+
+    DEFAULT_CSS = "Facts { width: 1fr; height: 1fr; }"
+
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(_Sheet(), id=id)
+
+    def show(self, detail: Detail | None) -> None:
+        """Show another run, or the same one later."""
+        self.query_one(_Sheet).show(detail)
+
+
+class _Sheet(Widget):
+    DEFAULT_CSS = "_Sheet { height: auto; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._facts: list[Fact] = []
+
+    def show(self, detail: Detail | None) -> None:
+        facts = [] if detail is None else facts_of(detail)
+        if facts != self._facts:
+            self._facts = facts
+            self.refresh(layout=True)
+
+    def render(self) -> RenderResult:
+        colours = palette(dark=self.app.current_theme.dark)
+        table = Table.grid(padding=(0, 1), expand=True)
+        table.add_column(width=10, no_wrap=True)
+        table.add_column(ratio=1, overflow="fold")
+        focused = self.parent is not None and getattr(self.parent, "has_focus", False)
+        table.add_row(Text("run", style(colours.accent if focused else colours.text, bold=True)), Text())
+        for label, value, urgent in self._facts:
+            table.add_row(Text(label, style(colours.faint)), Text(value, _value_style(colours, urgent)))
+        return table
+
+
+def _value_style(colours: Palette, urgent: bool) -> Style:
+    return style(colours.warning if urgent else colours.text)
+
+
+def facts_of(detail: Detail) -> list[Fact]:
+    """What the facts pane says, the most wanted first; what does not apply is left out."""
+    run, experiment = detail.run, detail.experiment
+    where = " ".join(str(part) for part in (run.engine, run.host, run.pid and f"pid {run.pid}") if part)
+    optional: list[tuple[str, str | None, bool]] = [
+        ("state", wording.state_of(run), bool(run.want)),
+        ("waits for", run.waiting_for, run.state is RunState.QUEUED),
+        ("error", run.error, True),
+        ("UAR / WAR", _scores(detail), False),
+        ("epoch", _progress(detail), False),
+        ("selection", wording.selection_of(run.selection, optimistic=run.optimistic), run.optimistic),
+        ("checks", _checks(detail), False),
+        ("best", _best(detail), False),
+        *(("kept", _kept(checkpoint), False) for checkpoint in detail.checkpoints),
+        ("protocol", f"{run.protocol}, fold {run.fold}/{run.folds}", False),
+        ("preset", run.preset, False),
+        ("seed", str(run.seed), False),
+        ("attempt", f"{run.attempt}" + (f", {run.crashes} crashed" if run.crashes else ""), bool(run.crashes)),
+        ("process", where if run.state is RunState.RUNNING else None, False),
+        ("source", experiment.source, False),
+        ("tags", " ".join(run.tags), False),
+        ("note", experiment.note, False),
+    ]
+    return [(label, clean(value), urgent) for label, value, urgent in optional if value]
+
+
+def _scores(detail: Detail) -> str | None:
+    if detail.run.uar is None:
+        return None
+    return f"{wording.percent(detail.run.uar)} / {wording.percent(detail.run.war)} %"
+
+
+def _progress(detail: Detail) -> str:
+    run = detail.run
+    text = f"{run.epoch}/{run.epochs}"
+    if run.last_seconds is not None:
+        text += f", {run.last_seconds:.2g} s each"
+        if run.state is RunState.RUNNING:
+            text += f", {duration(run.last_seconds * max(0, run.epochs - run.epoch))} left"
+    return text
+
+
+def _checks(detail: Detail) -> str:
+    config = detail.experiment.config
+    text = config.monitor if config.check_every == 1 else f"{config.monitor} every {config.check_every}"
+    return text if config.check_from == 1 else f"{text} from {config.check_from}"
+
+
+def _best(detail: Detail) -> str | None:
+    run = detail.run
+    if run.best_epoch is None:
+        return None
+    return f"epoch {run.best_epoch}" + ("" if run.best_value is None else f", {run.best_value:.4f}")
+
+
+def _kept(checkpoint: Checkpoint) -> str:
+    return f"{checkpoint.kind} weights of epoch {checkpoint.epoch}"

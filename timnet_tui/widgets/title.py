@@ -1,0 +1,35 @@
+"""The line that says which run a screen is about."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from timnet.records import Run, RunState
+from timnet.text import clean
+from timnet_tui import wording
+from timnet_tui.cells import percent_done
+from timnet_tui.palette import GLYPHS, Palette
+from timnet_tui.render import style
+
+OPTIMISTIC = "optimistic"
+
+
+def run_title(run: Run, colours: Palette) -> Text:
+    """``► 2.3 EMODB  60 %  fold 3/10  random  seed  best-test optimistic``: the most telling comes first."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{GLYPHS[run.state]} {run.key} {clean(run.corpus)}", style(colours.states[run.state], bold=True))
+    text.append(f"  {_standing(run)}", style(colours.text, bold=run.state is RunState.DONE))
+    text.append(f"  {clean(run.selection)}", style(colours.faint))
+    if run.optimistic:
+        text.append(f" {OPTIMISTIC}", style(colours.warning))
+    text.append(f"  {clean(run.protocol)} {run.fold}/{run.folds}", style(colours.faint))
+    text.append(f"  {clean(run.preset)}  seed {run.seed}", style(colours.faint))
+    return text
+
+
+def _standing(run: Run) -> str:
+    if run.state is RunState.DONE and run.uar is not None:
+        return f"UAR {wording.percent(run.uar)}  WAR {wording.percent(run.war)}"
+    if run.state is RunState.RUNNING:
+        return f"epoch {run.epoch}/{run.epochs}, {percent_done(run)} %"
+    return f"{wording.state_of(run)} at epoch {run.epoch}/{run.epochs}" if run.epoch else wording.state_of(run)

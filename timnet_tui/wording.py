@@ -1,0 +1,70 @@
+"""The sentences that screens say about runs. Pure, so that tests read them without a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from timnet.records import Run, RunState, Want
+from timnet.registry.runs import Outcome
+from timnet.text import clean
+
+WANTED = {Want.PAUSE: "asked to pause", Want.CANCEL: "asked to cancel", Want.STOP: "asked to go back to the queue"}
+NAMES_AT_MOST = 4
+
+
+def percent(score: float | None, digits: int = 1) -> str:
+    """A score in per cent, or a dash."""
+    return "–" if score is None else f"{100 * score:.{digits}f}"
+
+
+def state_of(run: Run) -> str:
+    """The state in words, with what has been asked of it."""
+    return f"{run.state}, {WANTED[run.want]}" if run.want else str(run.state)
+
+
+def selection_of(selection: str, *, optimistic: bool) -> str:
+    """The selection rule as it stands beside every score."""
+    return f"{clean(selection)} optimistic" if optimistic else clean(selection)
+
+
+def outcome(outcomes: Sequence[Outcome], passed: Sequence[str]) -> str:
+    """What a command did, in a line or two."""
+    lines = []
+    for text, keys in _grouped(outcomes).items():
+        lines.append(f"{_names(keys)} {text}")
+    if passed:
+        lines.append(f"{len(passed)} passed over: {passed[0]}")
+    return clean_lines(lines) or "nothing to do"
+
+
+def cancel_question(runs: Sequence[Run]) -> tuple[str, str] | None:
+    """What to ask before cancelling, or None when no training is lost."""
+    training = [run for run in runs if run.state is RunState.RUNNING]
+    if not training:
+        return None
+    if len(runs) == 1:
+        run = training[0]
+        return f"Cancel run {run.key}?", f"It is training and has finished epoch {run.epoch} of {run.epochs}."
+    keys = _names([run.key for run in training])
+    return (
+        f"Cancel {len(runs)} runs of experiment {runs[0].experiment_id}?",
+        f"{keys} {'is' if len(training) == 1 else 'are'} training; the others wait.",
+    )
+
+
+def clean_lines(lines: Sequence[str]) -> str:
+    """Lines made safe one by one, so that their breaks stay."""
+    return "\n".join(clean(line) for line in lines)
+
+
+def _grouped(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for one in outcomes:
+        text = f"{WANTED[one.intent]}: it does so within an epoch" if one.intent else f"is now {one.now}"
+        groups.setdefault(text, []).append(one.key)
+    return groups
+
+
+def _names(keys: Sequence[str]) -> str:
+    more = len(keys) - NAMES_AT_MOST
+    return ", ".join(keys[:NAMES_AT_MOST]) + (f" and {more} more" if more > 0 else "")
