@@ -111,6 +111,11 @@ def selection_text(selection: str, optimistic: bool) -> str:
     return f"{selection} (optimistic)" if optimistic else selection
 
 
+def epoch_text(run: Run) -> str:
+    """Epochs finished of epochs planned; a dash for a run that was trained elsewhere."""
+    return "–" if run.state is RunState.DONE and not run.epoch else f"{run.epoch}/{run.epochs}"
+
+
 def state_text(run: Run) -> str:
     """A run's state with its glyph, and what somebody wants of it."""
     want = f" ({run.want} asked)" if run.want else ""

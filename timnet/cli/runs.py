@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timnet.cli.context import reading, writing
-from timnet.cli.output import print_json, print_table, say, score, selection_text, state_text
+from timnet.cli.output import epoch_text, print_json, print_table, say, score, selection_text, state_text
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
 from timnet.text import clean
@@ -70,7 +70,7 @@ def ls(
             run.protocol,
             selection_text(run.selection, run.optimistic),
             state_text(run),
-            f"{run.epoch}/{run.epochs}",
+            epoch_text(run),
             score(run.uar),
             score(run.war),
             clean(run.waiting_for or run.error or ""),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from timnet import settings as settings_module
 from timnet.clock import now
-from timnet.errors import TimnetError
+from timnet.errors import DiskFull, TimnetError
 from timnet.queue import liveness
 from timnet.queue.engines import local
 from timnet.registry import Registry
@@ -27,6 +27,7 @@ from timnet.settings import Settings
 TICK_SECONDS = 0.1
 CHORE_SECONDS = 1.0
 GRACE_SECONDS = 30.0
+DISK_FULL_SECONDS = 5.0
 
 
 class Worker:
@@ -53,7 +54,7 @@ class Worker:
         self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
         _say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
         try:
-            while self._turn():
+            while self._turn_or_wait():
                 time.sleep(TICK_SECONDS)
         finally:
             self._end_children()
@@ -62,6 +63,15 @@ class Worker:
             self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
             liveness.unlock(lock)
             _say(f"worker {self.uid} ended")
+
+    def _turn_or_wait(self) -> bool:
+        """One turn; where the disk is full, say so and try again later: the runs wait, nothing is lost."""
+        try:
+            return self._turn()
+        except DiskFull as error:
+            _say(str(error))
+            time.sleep(DISK_FULL_SECONDS)
+            return not self.ending
 
     def _turn(self) -> bool:
         """One look at everything; False when it is time to end."""
@@ -102,20 +112,18 @@ class Worker:
 
     def _bury(self, child: local.Child) -> None:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
-        self.children.remove(child)
         status = child.process.returncode
         signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-        try:
-            state = self.registry.runs.reap(
-                child.claim.run_id,
-                child.claim.attempt,
-                exit_code=status,
-                error=f"its process was {signalled}" if status < 0 else f"its process {signalled}; see its log",
-                max_crashes=self.settings.max_crashes,
-                back_off=liveness.BACK_OFF_SECONDS,
-            )
-        finally:
-            liveness.unlock(child.lock)
+        state = self.registry.runs.reap(
+            child.claim.run_id,
+            child.claim.attempt,
+            exit_code=status,
+            error=f"its process was {signalled}" if status < 0 else f"its process {signalled}; see its log",
+            max_crashes=self.settings.max_crashes,
+            back_off=liveness.BACK_OFF_SECONDS,
+        )
+        self.children.remove(child)
+        liveness.unlock(child.lock)
         _say(f"run {child.claim.key}: process {signalled}{f'; it is {state} now' if state else ''}")
 
     def _end_children(self) -> None:
@@ -131,7 +139,8 @@ class Worker:
             if not child.ended:
                 child.process.kill()
                 child.process.wait()
-            self._bury(child)
+            with suppress(TimnetError):
+                self._bury(child)
 
     def _on_signal(self, *_: object) -> None:
         self.ending = True

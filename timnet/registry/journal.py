@@ -65,7 +65,10 @@ class Journal:
         """Write one finished epoch and its check; returns what a user wants."""
         with self.db.write():
             self._insert_epoch(record)
-            return self._set_progress(record)
+            want = self._set_progress(record)
+            # progress was made: only crashes in a row, without an epoch between, give a run up
+            self.db.connection.execute("UPDATE runs SET crashes = 0 WHERE id = ?", (self.run_id,))
+            return want
 
     def event(self, kind: EventKind, text: str, epoch: int | None = None) -> None:
         """Write one event of this attempt."""
