@@ -1,0 +1,66 @@
+# Two commands do everything: `make demo` and `make test`. Both install first; uv is used where it is there.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+UV := $(shell command -v uv)
+BIN := .venv/bin
+
+.PHONY: help install demo test lint lock test-mac-pins clean
+
+help:
+	@echo "make demo           install, then see the main job run on a synthetic corpus"
+	@echo "make test           install, lint, check the walls, run the tests"
+	@echo "make install        create .venv from the hash-pinned requirements.lock"
+	@echo "make lint           ruff, mypy --strict, import contracts"
+	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
+	@echo "make lock           resolve requirements.lock again (needs uv)"
+	@echo "make clean          remove what make has made"
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(call install-into,.venv,requirements.lock)
+	@touch $@
+
+# $(1): the environment, $(2): the pinned requirements. The project itself comes last, without looking anything up.
+ifdef UV
+define install-into
+test -x $(1)/bin/python || $(UV) venv --quiet --python "$(PYTHON)" $(1)
+$(UV) pip install --quiet --python $(1) --require-hashes -r $(2)
+$(UV) pip install --quiet --python $(1) --no-deps --no-build-isolation -e .
+endef
+else
+define install-into
+test -x $(1)/bin/python || "$(PYTHON)" -m venv $(1)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endef
+endif
+
+demo: install
+	$(BIN)/timnet demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Apple silicon gets tensorflow-macos 2.16.2 and numpy 1: the same versions, on Linux
+test-mac-pins: .venv-mac/installed
+	.venv-mac/bin/python -m pytest -m engine
+
+.venv-mac/installed: .venv/installed tools/mac_pins.py
+	@mkdir -p build
+	@$(BIN)/python tools/mac_pins.py requirements.lock > build/mac-pins.txt
+	@$(call install-into,.venv-mac,build/mac-pins.txt)
+	@touch $@
+
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes \
+		--no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean:
+	rm -rf .venv .venv-mac build timnet-demo
