@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-LEFT_OUT = ("tensorflow-macos", "tensorflow-metal", "tensorflow-io-gcs-filesystem")
+LEFT_OUT = ("tensorflow-macos", "tensorflow-metal")
 MAC = {"sys_platform": "darwin", "platform_machine": "arm64", "platform_system": "Darwin"}
 
 
