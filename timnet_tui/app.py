@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,6 +24,8 @@ from timnet_tui.screens.help import Help
 from timnet_tui.screens.run import RunScreen
 from timnet_tui.snapshot import ExperimentRow, Snapshot, Watch
 
+#: how long a thread that draws or reads may keep the interpreter while the event loop wants it
+SWITCH_SECONDS = 0.001
 DARK_THEME, LIGHT_THEME = "textual-dark", "textual-light"
 
 
@@ -73,17 +76,19 @@ class TimnetApp(App[None]):
 
     def on_snapshot_taken(self, message: SnapshotTaken) -> None:
         """Keep the newest snapshot and show it on the screen that is on top."""
+        if not self.is_running:  # closing: widgets are being taken away
+            return
         self.snapshot = message.snapshot
-        if self._open_experiment is not None and self.rows:
+        if self._open_experiment is not None and self.rows and self._grid.ready:
             self._grid.grid.show(self.rows)
             self._grid.grid.move_to(self._open_experiment, 1)
             self._open_experiment = None
         for screen in self.screen_stack:
-            if isinstance(screen, RegistryScreen) and (screen.is_current or self._is_under_modal(screen)):
+            if isinstance(screen, RegistryScreen) and screen.ready and self._is_seen(screen):
                 screen.show(message.snapshot)
 
-    def _is_under_modal(self, screen: Screen[Any]) -> bool:
-        """Whether ``screen`` shows through what lies over it."""
+    def _is_seen(self, screen: Screen[Any]) -> bool:
+        """Whether ``screen`` is on top, or shows through what lies over it."""
         above = self.screen_stack[self.screen_stack.index(screen) + 1 :]
         return all(one.is_modal for one in above)
 
@@ -138,4 +143,5 @@ class TimnetApp(App[None]):
 
 def run(db: Path, settings: Settings, open_experiment: int | None = None) -> None:
     """Open the terminal interface on a registry, which need not be there yet."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     TimnetApp(db, settings, open_experiment).run()

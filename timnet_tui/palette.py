@@ -66,7 +66,7 @@ DARK = Palette(
 LIGHT = Palette(
     dark=False,
     text=(34, 38, 44),
-    faint=(106, 114, 124),
+    faint=(92, 100, 110),
     accent=(0, 92, 184),
     warning=(150, 92, 0),
     error=(190, 30, 40),
@@ -75,7 +75,7 @@ LIGHT = Palette(
     validation=(196, 84, 0),
     fill=(176, 212, 246),
     states={
-        RunState.QUEUED: (106, 114, 124),
+        RunState.QUEUED: (92, 100, 110),
         RunState.RUNNING: (0, 92, 184),
         RunState.PAUSED: (150, 92, 0),
         RunState.DONE: (20, 116, 56),
@@ -110,7 +110,7 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
 
 def ink(background: RGB) -> RGB:
     """Black or white, whichever reads better on ``background``."""
-    return (16, 18, 20) if luminance(background) > 0.22 else (245, 247, 249)
+    return max((0, 0, 0), (255, 255, 255), key=lambda colour: contrast(colour, background))
 
 
 def luminance(colour: RGB) -> float:

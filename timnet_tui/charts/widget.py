@@ -15,6 +15,8 @@ from timnet_tui.messages import ChartDrawn
 from timnet_tui.palette import Palette, palette
 from timnet_tui.render import line_of, style
 
+#: seconds between two pictures of a chart while it changes all the time; the eye needs no more
+REST = 0.25
 NAMES = {Role.TRAIN: ("train", "train"), Role.VALIDATION: ("validation", "val")}
 
 
@@ -31,6 +33,7 @@ class Chart(Widget):
         self._drawn: tuple[object, tuple[int, int]] | None = None
         self._drawing = False
         self._outdated = False
+        self._resting = False
 
     def show(self, plot: Plot | None, empty: str = "") -> None:
         """Show ``plot``; ``empty`` is said where there is nothing to draw yet."""
@@ -44,7 +47,8 @@ class Chart(Widget):
     def redraw(self) -> None:
         """Ask for a new picture, or for one more after the one that is being drawn."""
         self.refresh()
-        if self._drawing:
+        fits = self._plot is not None and self._drawn == (self._plot.key, self._room())
+        if self._drawing or (self._resting and fits):
             self._outdated = True
             return
         if self._plot is None or not self._plot.last_epoch or not self.is_attached:
@@ -69,7 +73,15 @@ class Chart(Widget):
         if wanted:
             self._strips, self._drawn = message.strips, (message.key, message.size)
             self.refresh()
-        if self._outdated or not wanted:
+        if not wanted:
+            self.redraw()
+        else:
+            self._resting = True
+            self.set_timer(REST, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self._outdated:
             self.redraw()
 
     def on_resize(self) -> None:
@@ -82,7 +94,7 @@ class Chart(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The caption, then the picture, then the note."""
-        width, base = self.size.width, self.rich_style
+        width, base = self.size.width, self.visual_style.rich_style
         if y == 0:
             return line_of(self.caption(width), width, base)
         if y == self.size.height - 1 and self._note(width):

@@ -28,6 +28,13 @@ class RegistryScreen(Screen[None]):
         """The app, by its own type."""
         return cast("TimnetApp", self.app)
 
+    #: whether the widgets are there: news may come before
+    ready = False
+
+    def on_mount(self) -> None:
+        """From now on there are widgets."""
+        self.ready = True
+
     @abstractmethod
     def show(self, snapshot: Snapshot) -> None:
         """Bring the widgets up to date."""
@@ -42,9 +49,10 @@ class RegistryScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another screen was on top."""
-        self.rewatch()
-        if self.timnet.snapshot is not None:
-            self.show(self.timnet.snapshot)
+        if self.ready:
+            self.rewatch()
+            if self.timnet.snapshot is not None:
+                self.show(self.timnet.snapshot)
 
     def rewatch(self) -> None:
         """Tell the poller what to look at now."""

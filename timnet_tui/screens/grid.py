@@ -86,8 +86,9 @@ class GridScreen(RegistryScreen):
 
     def on_resize(self) -> None:
         """Another width has room for curves, or has none."""
-        self._share_width()
-        self.rewatch()
+        if self.ready:
+            self._share_width()
+            self.rewatch()
 
     def _share_width(self) -> None:
         width = self.app.size.width
@@ -121,12 +122,10 @@ class GridScreen(RegistryScreen):
     def _first_run(self, snapshot: Snapshot) -> Text:
         colours = palette(dark=self.app.current_theme.dark)
         failing = snapshot.health is Health.FAILING
-        text = Text(
-            "The registry cannot be read.\n" if failing else "No experiments yet.\n", style(colours.text, bold=True)
-        )
-        text.append(
-            f"{clean(snapshot.problem or str(snapshot.db))}\n\n", style(colours.error if failing else colours.faint)
-        )
+        title = "The registry cannot be read." if failing else "No experiments yet."
+        where = clean(snapshot.problem or str(snapshot.db))
+        text = Text().append(f"{title}\n", style(colours.text, bold=True))
+        text.append(f"{where}\n\n", style(colours.error if failing else colours.faint))
         text.append("In another terminal, type one of these; this screen fills by itself.\n\n", style(colours.text))
         for command, meaning in FIRST_COMMANDS:
             text.append(f"  {command}\n", style(colours.accent, bold=True))
@@ -195,7 +194,7 @@ class GridScreen(RegistryScreen):
 
 
 FIRST_COMMANDS = (
-    ("timnet demo", "a small corpus made up on the spot, trained, watched and exported in about a minute"),
+    ("timnet demo", "a small made-up corpus, trained and exported in about a minute"),
     ("timnet corpora add EMODB path/to/EMODB", "tell timnet where a corpus lies"),
     ("timnet train EMODB --preset github --folds 10", "queue an experiment of ten folds and train it"),
 )

@@ -61,13 +61,15 @@ class RunScreen(RegistryScreen):
 
     def on_mount(self) -> None:
         """Lay out for the width there is."""
+        super().on_mount()
         self._arrange()
         self.query_one("#events").focus()
 
     def on_resize(self) -> None:
         """Another width may want another arrangement."""
-        self._arrange()
-        self.rewatch()
+        if self.ready:
+            self._arrange()
+            self.rewatch()
 
     # what is shown
 

@@ -21,6 +21,9 @@ Fact = tuple[str, str, bool]
 """Label, value, and whether it calls for attention."""
 
 
+LABEL = 10
+
+
 class Facts(VerticalScroll, can_focus=True):
     """Scrolls where a long error needs more room."""
 
@@ -44,13 +47,18 @@ class _Sheet(Widget):
     def show(self, detail: Detail | None) -> None:
         facts = [] if detail is None else facts_of(detail)
         if facts != self._facts:
+            # a new layout costs the whole screen, so it is asked for only when lines come or go
+            self.refresh(layout=self._height(facts) != self._height(self._facts))
             self._facts = facts
-            self.refresh(layout=True)
+
+    def _height(self, facts: list[Fact]) -> int:
+        room = max(1, self.size.width - LABEL - 1)
+        return sum(-(-len(value) // room) for _, value, _ in facts)
 
     def render(self) -> RenderResult:
         colours = palette(dark=self.app.current_theme.dark)
         table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=10, no_wrap=True)
+        table.add_column(width=LABEL, no_wrap=True)
         table.add_column(ratio=1, overflow="fold")
         focused = self.parent is not None and getattr(self.parent, "has_focus", False)
         table.add_row(Text("run", style(colours.accent if focused else colours.text, bold=True)), Text())

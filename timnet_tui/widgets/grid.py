@@ -152,7 +152,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
             return header(y, look)
         place, line = divmod(y - self._layout.lines + self.scroll_offset.y, self._layout.lines)
         if place >= len(self._rows):
-            return Strip.blank(self.size.width, self.rich_style)
+            return Strip.blank(self.size.width, self.visual_style.rich_style)
         row = self._rows[place]
         selected = self._fold if row.id == self._experiment else None
         return experiment(row, line, look, selected)
@@ -161,7 +161,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         return Look(
             self._layout,
             palette(dark=self.app.current_theme.dark),
-            self.rich_style,
+            self.visual_style.rich_style,
             self.scroll_offset.x,
             self.has_focus,
         )

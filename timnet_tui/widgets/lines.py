@@ -74,7 +74,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The title stays, the lines scroll below it."""
-        colours, base, width = palette(dark=self.app.current_theme.dark), self.rich_style, self.size.width
+        colours, base, width = palette(dark=self.app.current_theme.dark), self.visual_style.rich_style, self.size.width
         if y == 0:
             return line_of(self._heading(colours), width, base)
         index = y - 1 + self.scroll_offset.y

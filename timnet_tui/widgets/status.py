@@ -53,7 +53,7 @@ class StatusStrip(Widget):
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         """The strip."""
         colours, width = palette(dark=self.app.current_theme.dark), self.size.width
-        return line_of(status(self._snapshot, width, colours, self._silent), width, self.rich_style)
+        return line_of(status(self._snapshot, width, colours, self._silent), width, self.visual_style.rich_style)
 
 
 def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int = 0) -> Text:

@@ -1,0 +1,131 @@
+"""Snapshots made by hand, and readers that give them out: nothing here touches a file or a clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from tests.support import epoch_record
+from timnet.records import (
+    Checkpoint,
+    EpochMetrics,
+    Event,
+    EventKind,
+    Experiment,
+    Run,
+    RunState,
+    TrainingConfig,
+    Want,
+    Worker,
+)
+from timnet.settings import Settings
+from timnet_tui.app import TimnetApp
+from timnet_tui.forecast import forecast
+from timnet_tui.snapshot import Detail, Snapshot, Watch, depth_of, rows_of
+
+DB = Path("/data/runs.db")
+HOSTILE = "\x1b]0;owned\x07[@click=app.quit]x[/x] \u202egnp.exe\u2028[/] \x9b31m"
+
+
+def run(experiment: int = 2, fold: int = 1, state: RunState = RunState.QUEUED, **changes: object) -> Run:
+    """A run; its row id is ``100 * experiment + fold``."""
+    plain = Run(
+        id=100 * experiment + fold, uid=f"emodb-{experiment}-f{fold:02d}", experiment_id=experiment, corpus="EMODB",
+        protocol="random", preset="github", selection="last", optimistic=False, seed=46, fold=fold, folds=10,
+        state=state, want=None, waiting_for=None, priority=0, epoch=0, epochs=20, attempt=0, crashes=0, uar=None,
+        war=None, best_epoch=None, best_value=None, last_loss=None, last_accuracy=None, last_val_loss=None,
+        last_val_accuracy=None, last_val_uar=None, last_seconds=None, engine=None, host=None, pid=None, error=None,
+        created="2026-01-31T09:00:00.000Z", updated="2026-01-31T09:00:00.000Z",
+    )  # fmt: skip
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def done(experiment: int, fold: int, uar: float, **changes: object) -> Run:
+    """A finished run."""
+    changes = {"uar": uar, "war": uar + 0.01, "epoch": 20, "attempt": 1, "last_seconds": 1.5, **changes}
+    return run(experiment, fold, RunState.DONE, **changes)
+
+
+def training(experiment: int, fold: int, epoch: int, **changes: object) -> Run:
+    """A run that trains."""
+    changes = {
+        "epoch": epoch, "attempt": 1, "last_seconds": 1.5, "engine": "local", "host": "lab", "pid": 4242, **changes,
+    }  # fmt: skip
+    return run(experiment, fold, RunState.RUNNING, **changes)
+
+
+def some_runs() -> list[Run]:
+    """Three experiments, the newest first, with runs in every state."""
+    loso = {"protocol": "loso", "folds": 4, "preset": "github", "corpus": "SAVEE", "seed": 7}
+    best = {"selection": "best-test", "optimistic": True, "preset": "paper", "best_epoch": 10, "best_value": 1.2084}
+    return [
+        *(run(3, fold, **loso) for fold in (1, 2, 3, 4)),
+        done(2, 1, 0.857, **best),
+        done(2, 2, 0.714, **best),
+        training(2, 3, 12, **best),
+        run(2, 4, RunState.FAILED, epoch=3, attempt=1, error="the loss is not finite (epoch 4)", **best),
+        training(2, 5, 1, want=Want.PAUSE, **best),
+        run(2, 6, RunState.CANCELLED, epoch=8, attempt=1, **best),
+        run(2, 7, epoch=5, attempt=1, crashes=1, **best),
+        run(2, 8, RunState.PAUSED, **best),
+        run(2, 9, **best),
+        run(2, 10, **best),
+        *(done(1, fold, 0.95 - 0.1 * fold, folds=3, corpus="CASIA") for fold in (1, 2, 3)),
+    ]
+
+
+WORKER = Worker(1, "w1", "local", "lab", 77, 2, "2026-01-31T09:00:00.000Z", "", None, True)
+
+
+def snapshot(runs: list[Run] | None = None, detail: Detail | None = None, **changes: object) -> Snapshot:
+    """A snapshot of ``runs`` with one worker."""
+    runs = some_runs() if runs is None else runs
+    plain = Snapshot(DB, rows_of(runs), (WORKER,), depth_of(runs), forecast(runs, 2), detail)
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def epochs(count: int) -> tuple[EpochMetrics, ...]:
+    """Metrics of the first ``count`` epochs."""
+    return tuple(epoch_record(epoch).metrics for epoch in range(1, count + 1))
+
+
+def detail(of: Run, log: tuple[str, ...] | None = None) -> Detail:
+    """The detail of a run: its epochs and an event for each."""
+    config = TrainingConfig(epochs=20, select="best", check_every=5)
+    experiment = Experiment(
+        of.experiment_id, "u", 1, of.corpus, of.protocol, of.preset, of.selection, of.optimistic, config, of.seed,
+        of.folds, "trained", of.created, "a note",
+    )  # fmt: skip
+    events = [Event(1, of.id, "2026-01-31T09:00:00.000Z", EventKind.STARTED, None, "started", 1)]
+    for epoch in range(1, of.epoch + 1):
+        check = epoch_record(epoch).check
+        time = f"2026-01-31T09:{epoch // 60:02d}:{epoch % 60:02d}.000Z"
+        events.append(Event(1 + epoch, of.id, time, check.kind, epoch, check.text, 1))
+    kept = (Checkpoint(of.id, "best", 10, "best.npz", "val_loss", 1.2, 1000, of.created),) if of.epoch >= 10 else ()
+    return Detail(of, experiment, epochs(of.epoch), tuple(events), kept, log)
+
+
+class FakeReader:
+    """Gives out one snapshot with the detail of whichever run is watched, again only when something changed."""
+
+    def __init__(self, given: Snapshot) -> None:
+        self.given = given
+        self._last: tuple[Snapshot, Watch] | None = None
+
+    def poll(self, watch: Watch) -> Snapshot | None:
+        """The snapshot, once."""
+        if self._last == (self.given, watch):
+            return None
+        self._last = (self.given, watch)
+        watched = self.given.run(watch.run_id)
+        log = tuple(f"epoch {epoch} of 20" for epoch in range(1, 40)) if watch.log else None
+        return replace(self.given, detail=detail(watched, log) if watched else None)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def app_with(given: Snapshot | None = None, theme: str = "textual-dark", **more: object) -> TimnetApp:
+    """The app over a fake reader and a clock that stands still."""
+    reader = FakeReader(snapshot() if given is None else given)
+    return TimnetApp(DB, Settings(theme=theme), reader=reader, clock=lambda: 0.0, **more)  # type: ignore[arg-type]

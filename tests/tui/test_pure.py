@@ -1,0 +1,295 @@
+"""The pure parts: cells, forecast, decimation, axes, colours, words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.tui.fakes import HOSTILE, detail, done, epochs, run, snapshot, some_runs, training
+from timnet.records import RunState, Want
+from timnet.registry.runs import Outcome
+from timnet_tui import wording
+from timnet_tui.cells import CELL, cell
+from timnet_tui.charts import axes
+from timnet_tui.charts.decimate import decimate, stretches
+from timnet_tui.charts.plot import accuracy_plot, diverged, loss_plot
+from timnet_tui.forecast import duration, forecast
+from timnet_tui.palette import DARK, GLYPHS, HEAT_RANGE, LIGHT, Palette, contrast, heat, ink
+from timnet_tui.snapshot import depth_of, rows_of
+from timnet_tui.widgets.facts import facts_of
+from timnet_tui.widgets.grid_layout import TITLES, end_of, head_of, layout, one_line_width
+from timnet_tui.widgets.status import status
+
+PALETTES = pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
+
+
+# cells
+
+
+@PALETTES
+@pytest.mark.parametrize("one", [*some_runs(), done(1, 1, 1.0), done(1, 1, 0.0), training(1, 1, 20), None])
+def test_every_cell_is_five_characters_wide(one, colours: Palette) -> None:
+    assert len(cell(one, colours).text) == CELL
+
+
+@pytest.mark.parametrize(
+    ("one", "text"),
+    [
+        (done(1, 1, 0.8412), "✓84.1"),
+        (done(1, 1, 0.0904), "✓ 9.0"),
+        (done(1, 1, 1.0), "✓ 100"),
+        (training(1, 1, 12), "► 60%"),
+        (training(1, 1, 12, want=Want.PAUSE), "►60%‖"),
+        (training(1, 1, 0), "►  0%"),
+        (run(1, 1, RunState.FAILED, epoch=3), "✗ 15%"),
+        (run(1, 1), "·    "),
+        (run(1, 1, epoch=5), "· 25%"),
+        (None, "     "),
+    ],
+)
+def test_a_cell_says_state_and_progress_or_score(one, text: str) -> None:
+    assert cell(one, DARK).text == text
+
+
+def test_every_state_has_a_sign_of_its_own() -> None:
+    assert len(set(GLYPHS.values())) == len(RunState)
+
+
+def test_progress_shows_100_only_when_all_epochs_are_done() -> None:
+    assert "99%" in cell(training(1, 1, 999, epochs=1000), DARK).text
+
+
+# colours
+
+
+@PALETTES
+def test_scores_are_readable_on_their_heat(colours: Palette) -> None:
+    for step in range(101):
+        background = heat(step / 100, colours)
+        assert contrast(ink(background), background) >= 4.5
+
+
+@PALETTES
+def test_text_and_states_are_readable(colours: Palette) -> None:
+    behind = (18, 18, 18) if colours.dark else (224, 224, 224)
+    for colour in (colours.text, colours.warning, colours.error, *colours.states.values()):
+        assert contrast(colour, behind) >= 4
+    assert contrast(colours.faint, behind) >= 3.5
+
+
+def test_heat_ends_hold_beyond_their_range() -> None:
+    assert heat(0.0, DARK) == heat(HEAT_RANGE[0], DARK)
+    assert heat(1.5, DARK) == heat(HEAT_RANGE[1], DARK) != heat(0.6, DARK)
+
+
+# forecast
+
+
+def test_forecast_shares_the_work_among_places() -> None:
+    runs = [training(1, 1, 10, last_seconds=2.0), run(1, 2), run(1, 3)]
+    assert forecast(runs, 1).seconds == 20 + 40 + 40
+    assert forecast(runs, 2).seconds == 60  # 20 + 40 on one place, 40 on the other
+    assert forecast(runs, 3).seconds == 40
+
+
+def test_forecast_takes_the_pace_of_the_same_corpus_and_preset() -> None:
+    timed = [done(1, 1, 0.9, last_seconds=3.0)]
+    assert forecast([*timed, run(2, 1, epochs=10)], 1).seconds == 30
+    assert forecast([*timed, run(2, 1, corpus="OTHER")], 1).seconds is None
+
+
+def test_forecast_says_how_many_runs_it_could_not_count() -> None:
+    seen = forecast([training(1, 1, 10, last_seconds=1.0), run(2, 1, corpus="OTHER")], 1)
+    assert (seen.seconds, seen.unmeasured) == (10, 1)
+
+
+def test_paused_and_ended_runs_take_no_time() -> None:
+    assert forecast([done(1, 1, 0.9), run(1, 2, RunState.PAUSED), run(1, 3, RunState.FAILED)], 1).seconds is None
+
+
+def test_an_overdue_epoch_count_is_never_negative() -> None:
+    assert forecast([training(1, 1, 25)], 1).seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.2, "4s"), (59.4, "59s"), (90, "2m"), (3599, "1h00m"), (11100, "3h05m"), (187200, "2d04h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+# rows
+
+
+def test_rows_keep_folds_that_were_never_queued_empty() -> None:
+    (row,) = rows_of([run(1, 2, folds=4), run(1, 4, folds=4)])
+    assert [one and one.fold for one in row.cells] == [None, 2, None, 4]
+
+
+def test_a_mean_stands_with_its_n_and_one_value_has_no_spread() -> None:
+    newest, middle, oldest = rows_of(some_runs())
+    assert (newest.uar.n, newest.uar.mean) == (0, None)
+    assert end_of(newest).split() == ["–", "0/4"]
+    assert end_of(middle).split() == ["78.5", "±10.1", "2/10"]
+    assert end_of(oldest).split() == ["75.0", "±10.0", "3/3"]
+    (single,) = rows_of([done(1, 1, 0.5), run(1, 2)])
+    assert end_of(single).split() == ["50.0", "1/10"]
+    assert len({len(end_of(row)) for row in (newest, middle, oldest, single)}) == 1
+
+
+def test_depth_counts_every_state() -> None:
+    counted = dict(depth_of(some_runs()))
+    assert sum(counted.values()) == len(some_runs())
+    assert counted[RunState.RUNNING] == 2
+
+
+# layout
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160, 300])
+def test_the_layout_never_leaves_its_width(width: int) -> None:
+    rows = rows_of(some_runs())
+    found = layout(rows, width)
+    assert found.stacked is (width < one_line_width(rows))
+    assert found.cells_x + found.cells_width <= max(width, found.cells_x + 7)
+    if width >= 80:
+        head = 1 + sum(found.columns) + len(found.columns)
+        assert head + found.end_width <= width
+
+
+def test_the_selection_rule_is_never_cut_at_80_columns() -> None:
+    long = {"corpus": "a-very-long-corpus-name", "preset": "another-long-name", "protocol": "cross-corpus"}
+    rows = rows_of([done(1, 1, 0.5, selection="best-test", optimistic=True, **long)])
+    column = TITLES.index("selection")
+    assert layout(rows, 80).columns[column] >= len("best-test optimistic") == len(head_of(rows[0])[column])
+
+
+def test_fold_at_finds_what_is_drawn_there() -> None:
+    found = layout(rows_of(some_runs()), 80)
+    assert found.fold_at(found.cells_x + 1, 0) == 1
+    assert found.fold_at(found.cells_x + 6, 0) == 2
+    assert found.fold_at(found.cells_x + 1, 6) == 2
+    assert found.fold_at(0, 0) == 0
+    assert found.fold_at(found.cells_x + 6 * 10, 0) == 0
+
+
+# curves
+
+
+def test_decimation_keeps_spikes_order_and_ends_within_bounds() -> None:
+    points = [(float(x), math.sin(x / 50)) for x in range(10_000)]
+    points[4321] = (4321.0, 99.0)
+    points[7654] = (7654.0, -99.0)
+    kept = decimate(points, 100)
+    assert len(kept) <= 2 * 101
+    assert {(4321.0, 99.0), (7654.0, -99.0)} <= set(kept)
+    assert kept == sorted(kept)
+
+
+def test_short_curves_are_left_alone() -> None:
+    points = [(1.0, 2.0), (2.0, 3.0)]
+    assert decimate(points, 5) == points
+
+
+def test_a_missing_value_is_a_gap() -> None:
+    assert stretches([(1, 1.0), (2, None), (3, 3.0), (4, 4.0)]) == [[(1, 1.0)], [(3, 3.0), (4, 4.0)]]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.61, 0.64), (5.0, 5.0), (-3.0, 12000.0), (0.0, 0.0)])
+def test_ticks_frame_the_values_with_round_numbers(low: float, high: float) -> None:
+    ticks = axes.value_ticks(low, high, 5)
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+    assert 2 <= len(ticks) <= 8
+    assert len({len(name) for name in axes.labels(ticks, log=False)}) == 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.45, 1.9), (1e-5, 3.0), (2.0, 2.0)])
+def test_log_ticks_frame_the_values(low: float, high: float) -> None:
+    ticks = axes.log_ticks(low, high, 5)
+    assert ticks[0] <= low * 1.001
+    assert ticks[-1] >= high * 0.999
+    assert ticks == sorted(set(ticks))
+
+
+def test_epoch_ticks_name_first_and_last() -> None:
+    assert axes.epoch_ticks(1, 5) == [1]
+    ticks = axes.epoch_ticks(173, 4)
+    assert (ticks[0], ticks[-1]) == (1, 173)
+    assert ticks == sorted(set(ticks))
+
+
+def test_plots_carry_both_curves_marks_and_the_warning() -> None:
+    of = training(2, 3, 12, best_epoch=10)
+    loss = loss_plot(detail(of), log=False)
+    assert [len(curve.points) for curve in loss.curves] == [12, 12]
+    assert loss.improved == (5, 10)
+    assert loss.best == 10
+    assert "smoothed labels" in loss.note
+    assert "not comparable" in loss.note
+    assert len(loss.short_note) <= 38  # half of 80 columns
+    accuracy = accuracy_plot(detail(of))
+    assert accuracy.note == ""
+    assert accuracy.curves[0].last == pytest.approx(100 * epochs(12)[-1].accuracy)
+
+
+def test_divergence_is_found() -> None:
+    from dataclasses import replace
+
+    metrics = [*epochs(2), replace(epochs(3)[2], loss=None, diverged=True)]
+    assert diverged(metrics) == 3
+    assert diverged(epochs(3)) is None
+
+
+# words
+
+
+def test_outcomes_are_grouped_and_what_was_passed_over_is_said() -> None:
+    outcomes = [
+        Outcome("2.1", RunState.PAUSED),
+        Outcome("2.2", RunState.PAUSED),
+        Outcome("2.3", RunState.RUNNING, Want.PAUSE),
+    ]
+    said = wording.outcome(outcomes, ["cannot pause run 2.4: it is done"])
+    assert said.splitlines() == [
+        "2.1, 2.2 is now paused",
+        "2.3 asked to pause: it does so within an epoch",
+        "1 passed over: cannot pause run 2.4: it is done",
+    ]
+
+
+def test_only_training_runs_are_asked_about() -> None:
+    assert wording.cancel_question([run(1, 1), run(1, 2)]) is None
+    title, text = wording.cancel_question([training(2, 3, 12)]) or ("", "")
+    assert "2.3" in title
+    assert "12 of 20" in text
+    title, text = wording.cancel_question([run(2, 1), training(2, 3, 12)]) or ("", "")
+    assert "2 runs" in title
+    assert "2.3 is training" in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_the_strip_says_workers_depth_and_eta(width: int) -> None:
+    said = status(snapshot(), width, DARK).plain
+    assert "runs.db" in said
+    assert "1 worker" in said
+    assert "►" in said
+    assert "ETA" in said
+
+
+def test_the_strip_says_when_nobody_takes_what_waits() -> None:
+    assert "no worker" in status(snapshot(workers=()), 80, DARK).plain
+
+
+def test_the_strip_says_what_is_wrong_and_when_news_stops() -> None:
+    assert "is gone" in status(snapshot(problem="runs.db is gone"), 80, DARK).plain
+    assert "no news for 9 s" in status(snapshot(), 80, DARK, silent=9).plain
+
+
+def test_facts_leave_nothing_unclean() -> None:
+    shown = facts_of(detail(run(2, 1, RunState.FAILED, error=HOSTILE, preset=HOSTILE)))
+    values = "".join(value for _, value, _ in shown)
+    assert "\x1b" not in values
+    assert "\u202e" not in values
+    assert "[/x]" in values  # shown as it is
