@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from timnet.errors import RegistryError, as_disk_full
+from timnet.errors import BadInput, RegistryError, as_disk_full
 from timnet.paths import RegistryPaths
 from timnet.registry.filesystem import network_filesystem
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS
@@ -220,8 +220,11 @@ def _check_kind(path: Path) -> int:
         raise RegistryError(f"no registry at {path}; name another with --db, or queue something first")
     if path.is_dir():
         raise RegistryError(f"{path} is a folder, not a registry; name a file with --db")
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT)
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+    )
     try:
+        connection.execute("BEGIN")  # one snapshot: another process may just now make this registry
         version = _version(connection)
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
@@ -254,6 +257,8 @@ def _clear_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors that a user can cause into one clear line."""
     try:
         yield
+    except (OverflowError, UnicodeEncodeError) as error:  # an id of 30 digits, a name that is no UTF-8
+        raise BadInput(f"the registry cannot hold or look for such a value ({error})") from error
     except (sqlite3.DatabaseError, OSError) as error:
         full = as_disk_full(error, f"writing {path}")
         if full is not None:

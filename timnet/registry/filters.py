@@ -42,6 +42,7 @@ NUMBER_FIELDS = {
     "val_accuracy": "runs.last_val_accuracy",
     "val_uar": "runs.last_val_uar",
 }
+MAX_LENGTH = 1000  # SQLite refuses deep conditions: this many characters cannot make one
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, "id", "tag", "optimistic")
 
 _TERM = re.compile(r"(?P<negated>-?)(?P<field>[a-z_]+)(?P<op>>=|<=|[:=<>])(?P<value>.*)", re.DOTALL)
@@ -60,6 +61,8 @@ def parse(text: str) -> Condition:
 
     Raises :class:`BadInput` naming the term that cannot be understood.
     """
+    if len(text) > MAX_LENGTH:
+        raise BadInput(f"a filter of {len(text)} characters is too long; {MAX_LENGTH} is the most")
     try:
         words = shlex.split(text)
     except ValueError as error:
