@@ -33,7 +33,7 @@ class Journal:
         return Want(row["want"]) if row["want"] else None
 
     def begin(self, history: Sequence[EpochRecord], text: str) -> None:
-        """Make the epochs and checks in the registry equal to the checkpoint's history, and say so.
+        """Make the epochs and their events in the registry equal to the checkpoint's history, and say so.
 
         Rows lost to a power cut come back from the history; rows past it (written before a crash
         that came ahead of their checkpoint) go.
@@ -43,8 +43,10 @@ class Journal:
             last = history[-1].metrics.epoch if history else 0
             past = (self.run_id, last)
             self.db.connection.execute("DELETE FROM epochs WHERE run_id = ? AND epoch > ?", past)
+            self.db.connection.execute("DELETE FROM checkpoints WHERE run_id = ? AND epoch > ?", past)
             self.db.connection.execute(
-                "DELETE FROM events WHERE run_id = ? AND epoch > ? AND kind LIKE 'check-%'", past
+                "DELETE FROM events WHERE run_id = ? AND epoch > ? AND (kind LIKE 'check-%' OR kind = 'early-stop')",
+                past,
             )
             here = {
                 row["epoch"] for row in self.db.changed("SELECT epoch FROM epochs WHERE run_id = ?", (self.run_id,))
@@ -64,6 +66,7 @@ class Journal:
     def epoch(self, record: EpochRecord) -> Want | None:
         """Write one finished epoch and its check; returns what a user wants."""
         with self.db.write():
+            self._own()
             self._insert_epoch(record)
             want = self._set_progress(record)
             # progress was made: only crashes in a row, without an epoch between, give a run up
