@@ -248,9 +248,9 @@ class Runs:
     ) -> RunState | None:
         """Decide what becomes of a run whose process is gone. The caller HOLDS the run's lock.
 
-        Honours an intent; else requeues it to go on from its checkpoint, or fails it after
-        ``max_crashes`` crashes. ``back_off`` is in seconds and grows with each crash. Returns the new
-        state, or None when the process had ended the run properly.
+        Honours an intent, and then counts no crash: the process was to leave anyway. Else requeues it to
+        go on from its checkpoint, or fails it after ``max_crashes`` crashes. ``back_off`` is in seconds and
+        grows with each crash. Returns the new state, or None when the process had ended the run properly.
         """
         with self.db.write():
             row = self.db.row(
@@ -259,8 +259,9 @@ class Runs:
             )
             if row is None:
                 return None
-            crashes = row["crashes"] + 1
             want = Want(row["want"]) if row["want"] else None
+            crashes = row["crashes"] + (want is None)
+            delay = back_off * (2 ** (crashes - 1) - 1) if want is None else 0
             to = after_crash(want, crashes, max_crashes)
             reason = f"{error}; goes on after epoch {row['epoch']}" if to is RunState.QUEUED else None
             self.db.connection.execute(
@@ -271,7 +272,7 @@ class Runs:
                     crashes,
                     reason,
                     error if to is not RunState.CANCELLED else None,
-                    time.time() + back_off * (2 ** (crashes - 1) - 1) if to is RunState.QUEUED else 0,
+                    time.time() + delay if to is RunState.QUEUED else 0,
                     now(),
                     run_id,
                 ),

@@ -57,7 +57,7 @@ class Ears:
     def __call__(self) -> Want | None:
         """The want of the moment, cheap enough to ask between any two steps."""
         if self._signalled is not None:
-            return self._signalled
+            return self._journal.want() or self._signalled  # what the user asked for before comes first
         if time.monotonic() < self._next_look:
             return None
         self._next_look = time.monotonic() + LOOK_SECONDS
