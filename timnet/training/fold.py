@@ -67,6 +67,10 @@ def train_fold(
     progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer)
     text = f"resumed after epoch {progress.epoch} on {note}" if progress.epoch else f"started on {note}"
     journal.begin(progress.history, text)
+    if progress.history:  # a kill may have come between the files and their rows
+        best = progress.best.epoch
+        there = best is not None and job.paths.best_weights(best).exists()
+        _record_weights(job, journal, progress, new_best=there)
     say(text)
     while progress.epoch < job.config.epochs and not progress.stopped_early:
         progress = _train_epoch(job, trainer, progress, journal, wanted, say)
@@ -137,18 +141,26 @@ def _train_epoch(
     want = journal.epoch(record)
     if metrics.diverged:
         raise Diverged(f"the training loss is not finite (epoch {epoch}); try a lower learning_rate")
-    after = Progress(verdict.best, (*progress.history, record), verdict.stop)
-    path = checkpoint.save(job.paths, trainer.model, trainer.optimizer, after)
-    journal.checkpoint("last", epoch, path, job.config.monitor, getattr(metrics, job.config.monitor))
-    if verdict.save:
-        journal.checkpoint("best", epoch, job.paths.best_weights(epoch), job.config.monitor, verdict.best.value)
-        job.paths.drop_old_best()
     if verdict.stop:
         waited = f"{job.config.patience} checks without improvement"
         journal.event(EventKind.EARLY_STOP, f"stopped early: {waited}", epoch)
-    elif want is not None and epoch < job.config.epochs:
+    after = Progress(verdict.best, (*progress.history, record), verdict.stop)
+    checkpoint.save(job.paths, trainer.model, trainer.optimizer, after)
+    _record_weights(job, journal, after, new_best=verdict.save)
+    if verdict.save:
+        job.paths.drop_old_best()
+    if not verdict.stop and want is not None and epoch < job.config.epochs:
         raise Interrupted(want)
     return after
+
+
+def _record_weights(job: FoldJob, journal: Journal, progress: Progress, *, new_best: bool) -> None:
+    """Tell the registry where the weights of ``progress`` lie."""
+    monitor, best = job.config.monitor, progress.best
+    value = getattr(progress.history[-1].metrics, monitor)
+    journal.checkpoint("last", progress.epoch, job.paths.checkpoint(progress.epoch), monitor, value)
+    if new_best and best.epoch is not None:
+        journal.checkpoint("best", best.epoch, job.paths.best_weights(best.epoch), monitor, best.value)
 
 
 def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal, say: Callable[[str], None]) -> None:
