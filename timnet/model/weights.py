@@ -12,6 +12,9 @@ import numpy as np
 from timnet.errors import WeightsError
 from timnet.files import replacing
 
+UNREADABLE = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, MemoryError, zipfile.BadZipFile)
+"""What reading a damaged ``.npz`` raises; a wrong byte in its directory also asks for unknown compression."""
+
 
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the model's weights (float32 arrays) to ``path``, whole or not at all."""
@@ -28,7 +31,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             found = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}") from error
     for weight in model.weights:
         if weight.path not in found or found[weight.path].shape != tuple(weight.shape):

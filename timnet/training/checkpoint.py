@@ -8,7 +8,6 @@ killed goes on as if it had not been. Order of samples needs no state: it is a f
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import keras
 import numpy as np
 
 from timnet.files import replacing
+from timnet.model.weights import UNREADABLE
 from timnet.paths import RunPaths
 from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
 from timnet.training.rule import BestSoFar
@@ -74,7 +74,7 @@ def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[l
         with np.load(path, allow_pickle=False) as stored:
             values = [stored[name] for name in names]
             progress = _progress(json.loads(stored["progress"].tobytes()))
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
+    except UNREADABLE:
         return None
     fits = all(tuple(v.shape) == value.shape for v, value in zip([*model, *optimizer], values, strict=True))
     return (values, progress) if fits else None
