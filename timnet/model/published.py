@@ -12,7 +12,7 @@ import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from timnet.model.network import TimNet
 
 MAX_FILE_BYTES = 64 * 2**20
-_FOLD_FILE = re.compile(r"(?P<folds>\d+)-fold_weights_best_(?P<fold>\d+)\.(?:hdf5|h5)$")
+_FOLD_FILE = re.compile(r"(?P<folds>\d{1,4})-fold_weights_best_(?P<fold>\d{1,4})\.(?:hdf5|h5)")
 _NUMBERED = re.compile(r"(?P<kind>conv1d|batch_normalization|weight_layer|dense)(?:_(?P<number>\d+))?$")
 _PARTS = {
     "conv1d": ("kernel:0", "bias:0"),
@@ -61,14 +61,21 @@ def read_published(source: Path) -> list[FoldWeights]:
     """
     if not source.exists():
         raise WeightsError(f"no such file or folder: {clean(str(source))}; name the authors' zip of weights")
-    files = dict(_members(source))
-    if not files:
+    members = _members(source)
+    if not members:
         raise WeightsError(
             f"{clean(str(source))} holds no published weights; they are named like 10-fold_weights_best_1.hdf5"
         )
-    if sorted(files) != list(range(1, max(files) + 1)) or len(files) < 2:
-        raise WeightsError(f"{clean(str(source))} holds folds {sorted(files)}; some are missing")
-    return [FoldWeights(fold, _read(data, f"fold {fold} of {source.name}")) for fold, data in sorted(files.items())]
+    folds = max(promised for promised, _, _ in members)
+    found = sorted((promised, fold) for promised, fold, _ in members)
+    if len(found) != folds or found != [(folds, fold) for fold in range(1, folds + 1)] or folds < 2:
+        numbers = ", ".join(str(fold) for _, fold in found)
+        raise WeightsError(f"{clean(str(source))} holds folds {numbers} of {folds}; each is needed once")
+    where = clean(source.name)
+    return [
+        FoldWeights(fold, _read(data, f"fold {fold} of {where}"))
+        for _, fold, data in sorted(members, key=lambda member: member[1])
+    ]
 
 
 def apply_published(weights: FoldWeights, model: TimNet) -> None:
@@ -136,24 +143,24 @@ def name_and_seed(source: Path) -> tuple[str | None, int | None]:
     return (match["corpus"].upper(), int(match["seed"])) if match else (None, None)
 
 
-def _members(source: Path) -> list[tuple[int, bytes]]:
-    """``(fold, bytes)`` of every weights file, read with a bound on its size."""
+def _members(source: Path) -> list[tuple[int, int, bytes]]:
+    """``(folds promised by its name, fold, bytes)`` of every weights file, read with a bound on its size."""
     if source.is_dir():
-        named = [(match, path) for path in sorted(source.rglob("*")) if (match := _FOLD_FILE.search(path.name))]
-        return [(int(match["fold"]), _bounded(path, path.stat().st_size)) for match, path in named if path.is_file()]
+        named = [(match, path) for path in sorted(source.rglob("*")) if (match := _FOLD_FILE.fullmatch(path.name))]
+        return [(*_numbers(match), _bounded(path, path.stat().st_size)) for match, path in named if path.is_file()]
     try:
         with zipfile.ZipFile(source) as archive:
             members = []
             for info in archive.infolist():
-                match = _FOLD_FILE.search(info.filename)
-                if match is None or "__MACOSX" in info.filename or info.is_dir():
+                match = _FOLD_FILE.fullmatch(info.filename.rpartition("/")[2])  # never "._10-fold..." of a Mac
+                if match is None or info.is_dir():
                     continue
                 if info.file_size > MAX_FILE_BYTES:
                     raise WeightsError(
                         f"{clean(info.filename)} claims {info.file_size} bytes, too many for TIM-Net's weights"
                     )
                 with archive.open(info) as member:
-                    members.append((int(match["fold"]), member.read(MAX_FILE_BYTES)))
+                    members.append((*_numbers(match), member.read(MAX_FILE_BYTES)))
             return members
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise WeightsError(
@@ -163,6 +170,10 @@ def _members(source: Path) -> list[tuple[int, bytes]]:
         if type(error).__module__ != "zlib":
             raise
         raise WeightsError(f"{clean(str(source))} is damaged ({clean(str(error))}); download it again") from error
+
+
+def _numbers(name: re.Match[str]) -> tuple[int, int]:
+    return int(name["folds"]), int(name["fold"])
 
 
 def _bounded(path: Path, size: int) -> bytes:
@@ -176,12 +187,12 @@ def _read(data: bytes, where: str) -> dict[str, list[tuple[NDArray[np.float32], 
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            root = _hard(file, "model_weights") if "model_weights" in file else file
+            root = _group(file, "model_weights") if "model_weights" in file else file
             groups = {str(name): match for name in root if (match := _NUMBERED.fullmatch(str(name)))}
             by_kind: dict[str, list[tuple[NDArray[np.float32], ...]]] = {kind: [] for kind in _PARTS}
             for name in sorted(groups, key=lambda name: int(groups[name]["number"] or 0)):
                 kind = groups[name]["kind"]
-                parts = _layer(_hard(root, name), name, _PARTS[kind])
+                parts = _layer(_group(root, name), name, _PARTS[kind])
                 if parts is not None:
                     by_kind[kind].append(parts)
     except (OSError, KeyError, RuntimeError, ValueError) as error:
@@ -195,17 +206,32 @@ def _layer(group: h5py.Group, name: str, parts: tuple[str, ...]) -> tuple[NDArra
     """The arrays of one layer, or None for a group without weights."""
     if not len(group):
         return None
-    inner = _hard(group, name)
+    inner = _group(group, name)
     return tuple(_array(_hard(inner, part), f"{name}/{part}") for part in parts)
 
 
-def _array(dataset: h5py.Dataset, name: str) -> NDArray[np.float32]:
-    if dataset.dtype != np.float32 or dataset.size > 10**6 or dataset.is_virtual or dataset.external:
+def _array(dataset: Any, name: str) -> NDArray[np.float32]:
+    import h5py
+
+    plain = isinstance(dataset, h5py.Dataset) and not (dataset.is_virtual or dataset.external)
+    if not plain or dataset.dtype != np.float32 or not dataset.shape or dataset.size > 10**6:
         raise ValueError(f"{name} is not a plain float32 array of a sane size")
-    return np.asarray(dataset[()], np.float32)
+    array = np.asarray(dataset[()], np.float32)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} holds numbers that are not finite")
+    return array
 
 
-def _hard(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+def _group(parent: h5py.Group, name: str) -> h5py.Group:
+    import h5py
+
+    member = _hard(parent, name)
+    if not isinstance(member, h5py.Group):
+        raise ValueError(f"{name} is no group")
+    return member
+
+
+def _hard(group: h5py.Group, name: str) -> Any:
     """A member that really lies in this file: links out of it are refused."""
     import h5py
 
