@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from timnet.errors import BadInput, TimnetError, as_disk_full
+from timnet.text import clean
 
 TAIL_LINES = 20
 
@@ -48,7 +49,8 @@ def run_task(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # a library may print anything
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})},
     )
     assert child.stdout is not None
@@ -68,7 +70,7 @@ def run_task(
         return outcome["result"]
     if "error" in outcome:
         raise (BadInput if outcome.get("exit") == BadInput.exit_code else TimnetError)(outcome["error"])
-    last = tail[-1].strip() if tail else "it printed nothing"
+    last = clean(tail[-1].strip()) if tail else "it printed nothing"
     raise TimnetError(f"{module} ended with status {status} before it had a result: {last}")
 
 
