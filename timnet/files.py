@@ -18,9 +18,9 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     On any error the temporary file is removed and ``path`` is left as it was. Raises
     :class:`timnet.errors.DiskFull` where there is no room.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as stream:
             yield stream
             stream.flush()
