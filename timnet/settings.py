@@ -15,6 +15,8 @@ from typing import Any
 
 from timnet.errors import BadInput
 
+DEVICES = ("auto", "cpu", "gpu")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -75,14 +77,26 @@ def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Setting
 
 
 def _convert(name: str, value: Any, kind: type, where: str) -> Any:
-    if issubclass(kind, Path):
-        return Path(str(value)).expanduser()
     if kind is int:
-        try:
-            number = int(value)
-        except (TypeError, ValueError):
-            number = -1
-        if number < (0 if name == "jobs" else 1):
-            raise BadInput(f"{name} = {value!r} in {where} is not a whole number of 1 or more")
-        return number
-    return str(value)
+        return _whole_number(name, value, where)
+    if not isinstance(value, str) or not value:
+        raise BadInput(f"{name} = {value!r} in {where} is not a text in quotes")
+    if name == "device" and value not in DEVICES:
+        raise BadInput(f"device = {value!r} in {where} is no device; there are: {', '.join(DEVICES)}")
+    if not issubclass(kind, Path):
+        return value
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:  # ~somebody who is not known here
+        raise BadInput(f"{name} = {value!r} in {where} names the home of a user who is not here") from None
+
+
+def _whole_number(name: str, value: Any, where: str) -> int:
+    least = 0 if name == "jobs" else 1
+    try:
+        number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else -1
+    except ValueError:
+        number = -1
+    if number < least:
+        raise BadInput(f"{name} = {value!r} in {where} is not a whole number of {least} or more")
+    return number

@@ -6,8 +6,6 @@ import platform
 
 from timnet.errors import BadInput
 
-DEVICES = ("auto", "cpu", "gpu")
-
 
 def prepare(device: str, threads: int) -> str:
     """Settle TensorFlow's device and threads; returns a line that names them with the versions in use.
