@@ -101,6 +101,8 @@ def parse_changes(settings: list[str]) -> list[dict[str, Any]]:
         known = TrainingConfig.__dataclass_fields__
         if not equals or name not in known:
             raise BadInput(f"cannot set {setting!r}; write name=value with one of: {', '.join([*ALIASES, *known])}")
+        if any(name in chosen for chosen in grid):
+            raise BadInput(f"{name} is set twice; write all its values in one: {name}=first,second")
         kind = type(getattr(TrainingConfig(), name))
         grid = [{**chosen, name: _value(name, text, kind)} for chosen in grid for text in values.split(",")]
     return grid

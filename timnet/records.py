@@ -6,6 +6,7 @@ ISO 8601 (:func:`timnet.clock.now`); ``None`` stands for "no value", NaN never l
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
@@ -189,7 +190,7 @@ def _check_config(c: TrainingConfig) -> None:
         ("check_every", c.check_every >= 1, "1 or more"),
         ("check_from", c.check_from >= 1, "1 or more"),
         ("monitor", c.monitor in MONITORS, ", ".join(MONITORS)),
-        ("min_delta", c.min_delta >= 0, "0 or more"),
+        ("min_delta", 0 <= c.min_delta < math.inf, "0 or more"),
         ("patience", c.patience >= 0, "0 (never stop early) or more"),
         ("select", c.select in ("last", "best"), "last or best"),
     )
