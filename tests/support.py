@@ -107,7 +107,7 @@ def finish(registry: Registry, run_id: int, *, wrong: int = 1) -> None:
     embeddings.parent.mkdir(parents=True, exist_ok=True)
     generator = np.random.default_rng(run_id)
     np.save(
-        embeddings, (generator.normal(size=(len(items), 39)) + np.array([[labels[i]] for i in items])).astype("<f4")
+        embeddings, (generator.normal(size=(len(labels), 39)) + np.array([[label] for label in labels])).astype("<f4")
     )
     share = hits / len(items)
     registry.journal(run_id, run.attempt).done(share, share, predictions, embeddings, "done")

@@ -54,7 +54,7 @@ class RunPaths:
 
     @property
     def embeddings(self) -> Path:
-        """Penultimate layer of the test fold, float32 ``[n_test, filters]``, in order of item."""
+        """Penultimate layer of every utterance of the corpus, float32 ``[n, filters]``; row i is item i."""
         return self.folder / "embeddings.npy"
 
 

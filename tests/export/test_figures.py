@@ -258,9 +258,9 @@ def test_embeddings_that_are_gone_or_damaged(own, tmp_path):
     with pytest.raises(BadInput, match=r"cannot read the embeddings of run 1\.2"):
         service.export_tsne(own, 1, tmp_path / "out")
     np.save(path, np.zeros((3, 39), np.float32))
-    with pytest.raises(BadInput, match="one vector for each of the 13 predictions"):
+    with pytest.raises(BadInput, match="one vector for each of the 40 utterances"):
         service.export_tsne(own, 1, tmp_path / "out")
-    np.save(path, np.zeros((13, 7), np.float32))
+    np.save(path, np.zeros((40, 7), np.float32))
     with pytest.raises(BadInput, match=r"different widths: \[7, 39\]"):
         service.export_tsne(own, 1, tmp_path / "out")
     np.save(path, np.array([{}], dtype=object), allow_pickle=True)

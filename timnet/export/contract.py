@@ -15,6 +15,7 @@ from timnet.evaluation.summary import Summary
 from timnet.export.tables import FoldRow, ResultRow, scores_of
 from timnet.records import Checkpoint, EpochMetrics, Event, Experiment, Run, RunState
 from timnet.registry import Registry
+from timnet.registry.experiments import NewExperiment
 
 Object = dict[str, Any]
 
@@ -89,6 +90,21 @@ def experiment_object(experiment: Experiment, runs: Sequence[Run]) -> Object:
         "uar": summary_object(scores.uar),
         "war": summary_object(scores.war),
         "states": {state.value: sum(run.state is state for run in runs) for state in RunState},
+    }
+
+
+def planned_object(new: NewExperiment) -> Object:
+    """One experiment as ``queue add --dry-run --json`` tells it: what would be queued; ``only`` are its folds."""
+    return {
+        "corpus": new.corpus.name,
+        "preset": new.preset,
+        "protocol": new.protocol,
+        "selection": new.config.selection,
+        "optimistic": new.config.optimistic,
+        "seed": new.seed,
+        "folds": new.folds,
+        "only": sorted(set(new.only)) or list(range(1, new.folds + 1)),
+        "config": new.config.to_dict(),
     }
 
 

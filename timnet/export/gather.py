@@ -52,8 +52,8 @@ class Pooled:
 class Embedded:
     """Test utterances embedded by networks that were not trained on them.
 
-    ``vectors`` float32 ``[n, filters]``, ``truth`` int64 ``[n]``; ``folds`` networks took part, and vectors
-    of different folds lie in different spaces.
+    ``vectors`` float32 ``[n, filters]``, ``truth`` int64 ``[n]``; ``folds`` networks took part, whose spaces
+    were moved onto the first one's (:func:`timnet.evaluation.alignment.align`).
     """
 
     classes: tuple[str, ...]
@@ -117,24 +117,27 @@ def pooled(registry: Registry, experiment: Experiment, fold: int | None = None) 
 
 
 def embedded(registry: Registry, experiment: Experiment, fold: int | None = None) -> Embedded:
-    """The embeddings that the finished folds left of their test utterances, or those of one ``fold``.
+    """Every test utterance of the finished folds, or of one ``fold``, embedded by the network that tested it.
 
-    Raises :class:`BadInput` where no finished fold left any, or where a file of them is gone or damaged.
+    Raises :class:`BadInput` where no finished fold left embeddings, or where a file of them is gone or damaged.
     """
     import numpy as np
+
+    from timnet.evaluation.alignment import align
 
     runs = finished_runs(registry, experiment, fold)
     files = [(run, path) for run in runs if (path := _embeddings_file(registry, run)) is not None]
     if not files:
         raise BadInput(f"no finished fold of experiment {experiment.id} left embeddings, so t-SNE has nothing to show")
-    parts = [_embeddings(registry, run, path) for run, path in files]
-    widths = {vectors.shape[1] for vectors, _ in parts}
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    spaces = [_embeddings(run, path, len(corpus.utterances)) for run, path in files]
+    widths = {vectors.shape[1] for vectors in spaces}
     if len(widths) > 1:
         raise BadInput(f"the folds of experiment {experiment.id} left embeddings of different widths: {sorted(widths)}")
-    classes = registry.corpora.by_id(experiment.corpus_id).classes
-    return Embedded(
-        classes, np.concatenate([v for v, _ in parts]), np.concatenate([truth for _, truth in parts]), len(parts)
-    )
+    tested = [registry.results.predictions(run.id) for run, _ in files]
+    vectors = [space[one.item] for space, one in zip(align(spaces), tested, strict=True)]
+    truth = [one.truth for one in tested]
+    return Embedded(corpus.classes, np.concatenate(vectors), np.concatenate(truth), len(files))
 
 
 def _embeddings_file(registry: Registry, run: Run) -> Path | None:
@@ -142,17 +145,16 @@ def _embeddings_file(registry: Registry, run: Run) -> Path | None:
     return registry.paths.resolve(found[0]) if found else None
 
 
-def _embeddings(registry: Registry, run: Run, path: Path) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``(vectors, truth)`` of one run, checked against its predictions."""
+def _embeddings(run: Run, path: Path, utterances: int) -> NDArray[np.float32]:
+    """The embeddings of one run's network, one row for each utterance of the corpus."""
     import numpy as np
 
-    truth = registry.results.predictions(run.id).truth
     try:
         vectors = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise BadInput(f"the embeddings of run {run.key} are gone from {path}; put them back or retrain it") from None
     except (OSError, ValueError, EOFError) as error:
         raise BadInput(f"cannot read the embeddings of run {run.key} from {path}: {error}") from None
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or len(vectors) != len(truth):
-        raise BadInput(f"{path} does not hold one vector for each of the {len(truth)} predictions of run {run.key}")
-    return np.asarray(vectors, np.float32), truth
+    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or len(vectors) != utterances:
+        raise BadInput(f"{path} of run {run.key} does not hold one vector for each of the {utterances} utterances")
+    return np.asarray(vectors, np.float32)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from timnet.errors import TimnetError
 from timnet.files import replacing
@@ -173,16 +174,23 @@ def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal
     save_weights(trainer.model, job.paths.final_weights)
     journal.checkpoint("final", epoch, job.paths.final_weights)
     text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({job.config.selection}, weights of epoch {epoch})"
-    record_result(journal, job.fold, job.data, result, job.paths.embeddings, text)
+    embeddings = trainer.embed(job.data.features)
+    record_result(journal, job.fold, job.data, result, embeddings, job.paths.embeddings, text)
     say(text)
 
 
 def record_result(
-    journal: Journal, fold: Fold, data: CorpusData, result: Evaluation, embeddings: Path, text: str
+    journal: Journal,
+    fold: Fold,
+    data: CorpusData,
+    result: Evaluation,
+    embeddings: NDArray[np.float32],
+    path: Path,
+    text: str,
 ) -> None:
-    """Write a fold's embeddings file and end its run with predictions and scores."""
-    with replacing(embeddings) as stream:
-        np.save(stream, result.embeddings)
+    """Write the embeddings of all utterances to ``path`` and end the run with predictions and scores."""
+    with replacing(path) as stream:
+        np.save(stream, embeddings)
     journal.done(
         result.uar,
         result.war,
@@ -190,7 +198,7 @@ def record_result(
             Prediction(int(item), int(data.labels[item]), int(row.argmax()), tuple(row.tolist()))
             for item, row in zip(fold.test, result.probabilities, strict=True)
         ],
-        embeddings,
+        path,
         text,
     )
 

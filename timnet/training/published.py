@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timnet.errors import WeightsError
 from timnet.features.recipe import MfccRecipe
@@ -31,7 +32,7 @@ from timnet.tasks import Progress, serve_task
 from timnet.training.data import CorpusData, load_corpus
 from timnet.training.device import prepare
 from timnet.training.fold import record_result
-from timnet.training.step import Evaluation, evaluate, forward_of
+from timnet.training.step import Evaluation, embed, evaluate, forward_of
 
 PRESET = "published-weights"
 SELECTION = "best-test"  # the authors kept the epoch with the best accuracy on the test fold
@@ -46,6 +47,15 @@ class Import:
     corpus: str
     seed: int | None
     cache: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One fold's network, its answers for the test fold, and its embeddings of all utterances."""
+
+    model: TimNet
+    result: Evaluation
+    embeddings: NDArray[np.float32]
 
 
 def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[str, Any]:
@@ -66,16 +76,15 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
         splits = make_folds("random", corpus.utterances, len(folds), seed)
         results = []
         for split, model in zip(splits, models, strict=True):
-            rows = split.test
-            results.append(
-                evaluate(forward_of(model), np.asarray(data.features[rows]), data.labels[rows], len(data.classes))
-            )
-            report(Progress(split.number, len(folds), f"fold {split.number}: WAR {results[-1].war:.4f}"))
+            rows, forward = split.test, forward_of(model)
+            result = evaluate(forward, np.asarray(data.features[rows]), data.labels[rows], len(data.classes))
+            results.append(Evaluated(model, result, embed(forward, data.features)))
+            report(Progress(split.number, len(folds), f"fold {split.number}: WAR {result.war:.4f}"))
         new = NewExperiment(
             corpus, config, "random", PRESET, seed, len(folds), source="published", selection=SELECTION,
             note=f"the authors' weights from {wanted.source.name}",
         )  # fmt: skip
-        return _record(registry, new, data, models, results)
+        return _record(registry, new, data, results)
 
 
 def _seed(wanted: Import, corpus: CorpusRecord) -> int:
@@ -102,25 +111,23 @@ def _model(weights: FoldWeights, corpus: CorpusRecord, config: TrainingConfig) -
     return model
 
 
-def _record(
-    registry: Registry, new: NewExperiment, data: CorpusData, models: list[TimNet], results: list[Evaluation]
-) -> dict[str, Any]:
+def _record(registry: Registry, new: NewExperiment, data: CorpusData, results: list[Evaluated]) -> dict[str, Any]:
     folders: list[Path] = []
     try:
         with registry.db.write():
             [experiment] = registry.experiments.create([new])
             splits = make_folds(new.protocol, new.corpus.utterances, new.folds, new.seed)
             runs = registry.runs.of_experiment(experiment.id)
-            for run, split, model, result in zip(runs, splits, models, results, strict=True):
+            for run, split, one in zip(runs, splits, results, strict=True):
                 paths = registry.paths.run(run.uid)
                 folders.append(paths.folder)
                 claim = registry.runs.begin_import(run.id, proof_of(os.getpid()))
                 journal = registry.journal(run.id, claim.attempt)
                 journal.event(EventKind.IMPORTED, new.note)
-                save_weights(model, paths.final_weights)
+                save_weights(one.model, paths.final_weights)
                 journal.checkpoint("final", 0, paths.final_weights)
-                text = f"evaluated: UAR {result.uar:.4f}, WAR {result.war:.4f} ({SELECTION}, optimistic)"
-                record_result(journal, split, data, result, paths.embeddings, text)
+                text = f"evaluated: UAR {one.result.uar:.4f}, WAR {one.result.war:.4f} ({SELECTION}, optimistic)"
+                record_result(journal, split, data, one.result, one.embeddings, paths.embeddings, text)
     except BaseException:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,14 +23,13 @@ class Evaluation:
     """A model's answers for some rows.
 
     ``loss``: mean cross-entropy on hard labels; ``war``, ``uar``: fractions; ``probabilities``: float32
-    ``[n, classes]``; ``embeddings``: float32 ``[n, filters]``.
+    ``[n, classes]``.
     """
 
     loss: float
     war: float
     uar: float
     probabilities: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
 
 
 def order_of(rows: NDArray[np.int64], seed: int, fold: int, epoch: int) -> NDArray[np.int64]:
@@ -86,6 +85,10 @@ class Trainer:
         """Answers and scores for ``features`` [n, frames, 39] with ``labels`` [n]."""
         return evaluate(self._forward, features, labels, classes)
 
+    def embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The penultimate layer for ``features`` [n, frames, 39]: float32 ``[n, filters]``."""
+        return embed(self._forward, features)
+
     def _one_step(self, rows: Any) -> tuple[Any, Any]:
         batch = tf.gather(self._features, rows)
         targets = tf.gather(self._targets, rows)
@@ -108,12 +111,7 @@ def evaluate(
     forward: Callable[[Any], Any], features: NDArray[np.float32], labels: NDArray[np.int64], classes: int
 ) -> Evaluation:
     """Scores of ``forward`` (features to logits and embedding), batch by batch."""
-    logits, embeddings = [], []
-    for start in range(0, len(features), EVALUATION_BATCH):
-        some_logits, some_embeddings = forward(tf.constant(features[start : start + EVALUATION_BATCH]))
-        logits.append(np.asarray(some_logits, np.float64))
-        embeddings.append(np.asarray(some_embeddings, np.float32))
-    scores = np.concatenate(logits)
+    scores = np.concatenate([np.asarray(forward(batch)[0], np.float64) for batch in _batches(features)])
     logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     table = confusion(labels, scores.argmax(axis=1), classes)
     return Evaluation(
@@ -121,5 +119,14 @@ def evaluate(
         war=war(table),
         uar=uar(table),
         probabilities=np.exp(logs).astype(np.float32),
-        embeddings=np.concatenate(embeddings),
     )
+
+
+def embed(forward: Callable[[Any], Any], features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The penultimate layer that ``forward`` gives for ``features``, batch by batch: float32 ``[n, filters]``."""
+    return np.concatenate([np.asarray(forward(batch)[1], np.float32) for batch in _batches(features)])
+
+
+def _batches(features: NDArray[np.float32]) -> Iterator[Any]:
+    for start in range(0, len(features), EVALUATION_BATCH):
+        yield tf.constant(features[start : start + EVALUATION_BATCH])

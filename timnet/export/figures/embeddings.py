@@ -1,8 +1,8 @@
 """t-SNE of the penultimate layer: every test utterance, embedded by a network that was not trained on it.
 
-With more than one fold the points come from several networks. Each learned a space of its own, and t-SNE
-is run on all vectors as they are, without aligning those spaces: distances between points of different
-folds say little, and a class may fall into one cluster a fold. The caption says so.
+With more than one fold the points come from several networks, each with a space of its own. The spaces were
+moved onto the first by a shift, a scale and a rotation (:mod:`timnet.evaluation.alignment`), which no label
+takes part in. That brings them near each other, not into one: the caption says so.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _note(n: int, folds: int) -> str:
     )
     if folds > 1:
         note += (
-            f" The {folds} folds are {folds} networks, each with a space of its own that is not aligned with the "
-            "others: only distances within a fold mean something, and a class may show as one cluster a fold."
+            f" The {folds} folds are {folds} networks; their spaces were brought together by a shift, a scale and a "
+            "rotation fitted on all utterances without their labels, so distances between folds are approximate."
         )
     return note
