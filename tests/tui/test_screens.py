@@ -1,0 +1,308 @@
+"""What the screens show: hostile text, first run, trouble, dead runs, charts off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.segment import Segment
+from textual.strip import Strip
+
+from tests.support import filled_registry
+from tests.tui.conftest import until
+from tests.tui.fakes import HOSTILE, FakeReader, app_with, detail, done, run, snapshot, some_runs, training
+from tests.tui.test_actions import grid_of
+from tests.tui.test_poller import _claim_here
+from timnet.queue.liveness import unlock
+from timnet.records import RunState
+from timnet.registry import Registry
+from timnet.settings import Settings
+from timnet_tui import logs
+from timnet_tui.app import TimnetApp
+from timnet_tui.charts import draw as drawing
+from timnet_tui.charts.plot import accuracy_plot, loss_plot
+from timnet_tui.charts.widget import Chart
+from timnet_tui.messages import CommandEnded
+from timnet_tui.palette import DARK
+from timnet_tui.screens.run import RunScreen
+from timnet_tui.snapshot import Health
+from timnet_tui.widgets.facts import Facts
+from timnet_tui.widgets.lines import Lines
+from timnet_tui.widgets.status import StatusStrip
+
+FORBIDDEN = ("\x1b", "\x07", "\x9b", "\u202e", "\u2028")
+
+
+def text_of(app: TimnetApp) -> str:
+    """The whole screen as text."""
+    width, height = app.size
+    return "\n".join("".join(part.text for part in line) for line in app.screen._compositor.render_strips(app.size))[
+        : (width + 1) * height
+    ]
+
+
+async def test_hostile_text_is_shown_as_text_and_does_nothing() -> None:
+    """Names, notes, errors and log lines with escape sequences, markup and bidirectional overrides."""
+    hostile = {"corpus": HOSTILE, "preset": HOSTILE, "protocol": HOSTILE, "selection": HOSTILE}
+    bad = run(2, 1, RunState.FAILED, error=HOSTILE, epoch=5, attempt=1, tags=(HOSTILE,), **hostile)
+
+    class Hostile(FakeReader):
+        def poll(self, watch):  # type: ignore[no-untyped-def]
+            found = super().poll(watch)
+            if found is None or found.detail is None:
+                return found
+            events = tuple(replace(event, text=HOSTILE, time=HOSTILE) for event in found.detail.events)
+            experiment = replace(found.detail.experiment, note=HOSTILE, source=HOSTILE)
+            told = replace(found.detail, events=events, experiment=experiment, log=(logs._printable(HOSTILE),))
+            return replace(found, detail=told)
+
+    given = snapshot([bad], problem="", db=Path(f"/data/{HOSTILE.replace('/', '')}.db"))
+    app = app_with(given)
+    app._poller._reader = Hostile(given)
+    async with app.run_test(size=(160, 60)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        on_grid = text_of(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query_one("#log", Lines).shown)
+        app.on_command_ended(CommandEnded(HOSTILE.replace("\x1b", "?")))
+        await pilot.pause()
+        on_run = text_of(app)
+        for shown in (on_grid, on_run):
+            assert not any(character in shown for character in FORBIDDEN)
+        assert "[@click=app.quit]x[/x]" in on_run
+        await pilot.click(Lines)
+        assert app.is_running
+
+
+def test_the_log_tail_is_bounded_and_safe(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_bytes(b"first\n" + b"x" * 200_000 + b"\n" + b"bar 10 %\rbar 90 %\r\n" + b"\xff\x1b[2Jend\tof it\n")
+    lines = logs.tail(path, limit=1000)
+    assert lines == ("bar 90 %", "\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}[2Jend    of it")
+    whole = logs.tail(path, limit=1_000_000)
+    assert whole[0] == "first"
+    assert len(whole[1]) == logs.LINE_CHARACTERS + 1
+    assert logs.tail(tmp_path / "missing") == ()
+    assert logs.stamp(tmp_path / "missing") is None
+
+
+async def test_first_run_says_what_to_type_and_fills_by_itself(tmp_path: Path) -> None:
+    db = tmp_path / "runs.db"
+    app = TimnetApp(db, Settings())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "timnet corpora add" in text_of(app))
+        assert "timnet demo" in text_of(app)
+        assert "timnet train" in text_of(app)
+        assert not db.exists()
+        for key in ("enter", "p", "r", "R", "c", "w", "a", "left", "down", "G", "y"):
+            await pilot.press(key)  # nothing is there, and nothing must break
+        filled_registry(db).close()
+        await until(pilot, lambda: grid_of(pilot).row is not None and "EMODB" in text_of(app))
+        assert "timnet demo" not in text_of(app)
+
+
+async def test_trouble_stands_in_the_strip_while_the_last_rows_stay() -> None:
+    app = app_with(snapshot(health=Health.LOST, problem="/data/runs.db is gone"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        shown = text_of(app)
+        assert "is gone" in shown.splitlines()[0]
+        assert "EMODB" in shown
+
+
+async def test_a_run_whose_process_died_is_queued_again_within_two_seconds(tmp_path: Path) -> None:
+    with Registry.open(tmp_path / "runs.db") as registry:
+        from tests.support import add_corpus, add_experiment
+
+        add_experiment(registry, add_corpus(registry))
+        descriptor = _claim_here(registry)
+        app = TimnetApp(registry.paths.db, Settings())
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until(pilot, lambda: grid_of(pilot).run is not None)
+            assert grid_of(pilot).run.state is RunState.RUNNING
+            await asyncio.sleep(1.2)
+            assert grid_of(pilot).run.state is RunState.RUNNING  # alive: its lock is held
+            unlock(descriptor)
+            died = time.monotonic()
+            await until(pilot, lambda: grid_of(pilot).run.state is RunState.QUEUED)
+            assert time.monotonic() - died < 2.0
+
+
+async def test_new_experiments_above_do_not_move_the_selection() -> None:
+    app = app_with()
+    reader = app._poller._reader
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        newer = [run(4, fold) for fold in (1, 2)]
+        reader.given = snapshot([*newer, *some_runs()])
+        await until(pilot, lambda: len(app.rows) == 4)
+        assert grid_of(pilot).run.key == "2.3"
+        reader.given = snapshot([one for one in some_runs() if one.experiment_id != 2])
+        await until(pilot, lambda: len(app.rows) == 2)
+        assert grid_of(pilot).row is not None
+
+
+async def test_many_folds_scroll_sideways_with_the_selection() -> None:
+    app = app_with(snapshot([run(1, fold, folds=40) for fold in range(1, 41)]))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        assert "›" in text_of(app)
+        await pilot.press(*["l"] * 39)
+        await until(pilot, lambda: " 40" in text_of(app).splitlines()[2])
+        assert "‹" in text_of(app)
+        assert "›" not in text_of(app).splitlines()[2]
+
+
+async def test_thousands_of_experiments_are_drawn_line_by_line() -> None:
+    runs = [run(number, fold) for number in range(1000, 0, -1) for fold in range(1, 11)]
+    app = app_with(snapshot(runs))
+    async with app.run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None, seconds=10)
+        assert len(list(app.screen.walk_children())) < 30  # not a widget a row, let alone a cell
+        await pilot.press("G")
+        assert grid_of(pilot).row.id == 1
+        start = time.perf_counter()
+        for y in range(48):
+            grid_of(pilot).render_line(y)
+        assert time.perf_counter() - start < 0.5
+
+
+# charts
+
+
+def _picture(plot, width=60, height=15, **more):  # type: ignore[no-untyped-def]
+    return drawing.draw(plot, width, height, DARK, **more)
+
+
+@pytest.mark.parametrize("size", [(16, 4), (38, 9), (76, 20), (200, 60)])
+def test_a_picture_fills_exactly_its_room(size: tuple[int, int]) -> None:
+    of = detail(training(2, 3, 12, best_epoch=10))
+    for plot in (accuracy_plot(of), loss_plot(of, log=False), loss_plot(of, log=True)):
+        strips = _picture(plot, *size)
+        assert len(strips) == size[1]
+        assert {strip.cell_length for strip in strips} == {size[0]}
+
+
+def test_a_picture_marks_the_best_check_and_the_improvements() -> None:
+    text = "\n".join(strip.text for strip in _picture(loss_plot(detail(training(2, 3, 12, best_epoch=10)), log=False)))
+    assert text.count(drawing.BEST) == 1
+    assert text.count(drawing.IMPROVED) == 1  # epoch 5; epoch 10 is the best
+
+
+def test_without_colour_the_two_curves_differ_in_shape() -> None:
+    plot = accuracy_plot(detail(training(2, 3, 12)))
+    assert "•" in "".join(strip.text for strip in _picture(plot, monochrome=True))
+    assert "•" not in "".join(strip.text for strip in _picture(plot))
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 2])
+def test_few_epochs_are_no_trouble(epochs: int) -> None:
+    strips = _picture(loss_plot(detail(training(2, 3, epochs)), log=True))
+    assert len(strips) == (15 if epochs else 0)
+
+
+def test_missing_and_constant_values_are_no_trouble() -> None:
+    of = detail(training(2, 3, 3))
+    none = replace(of, epochs=tuple(replace(m, loss=None, val_loss=None, diverged=True) for m in of.epochs))
+    assert _picture(loss_plot(none, log=False)) == []
+    assert "not finite from epoch 1" in loss_plot(none, log=False).note
+    flat = replace(of, epochs=tuple(replace(m, loss=0.0, val_loss=0.0) for m in of.epochs))
+    assert _picture(loss_plot(flat, log=False))
+    assert _picture(loss_plot(flat, log=True)) == []  # nothing above 0 has a place on a logarithmic axis
+
+
+def test_pictures_drawn_in_many_threads_at_once_are_the_same() -> None:
+    plots = [loss_plot(detail(training(2, 3, epoch)), log=False) for epoch in range(5, 17)]
+    alone = [_picture(plot) for plot in plots]
+    found: dict[int, list[Strip]] = {}
+    threads = [
+        threading.Thread(target=lambda i=i, plot=plot: found.update({i: _picture(plot)}))
+        for i, plot in enumerate(plots)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [[strip.text for strip in found[i]] for i in range(len(plots))] == [[s.text for s in one] for one in alone]
+
+
+async def test_charts_are_drawn_in_a_thread_and_late_ones_of_another_run_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: set[str] = set()
+    gate = threading.Event()
+
+    def slow(plot, width, height, colours, *, monochrome=False):  # type: ignore[no-untyped-def]
+        threads.add(threading.current_thread().name)
+        gate.wait(5)
+        return [Strip([Segment(str(plot.key).ljust(width)[:width])], width)] * height
+
+    monkeypatch.setattr("timnet_tui.charts.widget.draw", slow)
+    app = app_with()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        await pilot.press("enter")
+        chart = app.screen.query_one("#loss", Chart)
+        await until(pilot, lambda: threads)  # the picture of 2.3 is under way
+        await pilot.press("[")
+        await until(pilot, lambda: chart._plot is not None and chart._plot.key == ("loss", 202))
+        gate.set()
+        await until(pilot, lambda: "('loss', 202)" in text_of(app))
+        assert "('loss', 203)" not in text_of(app)
+    assert threading.main_thread().name not in threads
+
+
+async def test_the_event_loop_goes_on_while_curves_are_drawn() -> None:
+    app = app_with(snapshot([training(2, 3, 500, epochs=500), done(2, 1, 0.8)]))
+    reader = app._poller._reader
+    async with app.run_test(size=(200, 50)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query_one("#loss", Chart)._strips)
+        lags = []
+        for epoch in range(40):
+            if epoch % 8 == 0:
+                reader.given = snapshot([training(2, 3, 501 + epoch, epochs=600)])
+            start = time.perf_counter()
+            await asyncio.sleep(0.02)
+            lags.append(time.perf_counter() - start - 0.02)
+        assert sorted(lags)[len(lags) // 2] < 0.03
+
+
+# what is not loaded
+
+
+def test_the_interface_loads_no_library_of_the_engine() -> None:
+    heavy = ("tensorflow", "keras", "librosa", "sklearn", "matplotlib", "numba", "scipy", "sqlite_utils")
+    code = (
+        "import sys, pkgutil, importlib, timnet_tui\n"
+        "found = pkgutil.walk_packages(timnet_tui.__path__, 'timnet_tui.')\n"
+        "names = [one.name for one in found if '__main__' not in one.name]\n"
+        "[importlib.import_module(name) for name in names]\n"
+        "import plotext\n"
+        f"print(len(names), [name for name in {heavy!r} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split(
+        maxsplit=1
+    )
+    assert int(said[0]) > 20
+    assert said[1].strip() == "[]"
+
+
+async def test_the_facts_and_the_strip_follow_the_run() -> None:
+    app = app_with()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen._detail is not None)
+        await until(pilot, lambda: "12/20" in text_of(app))
+        app._poller._reader.given = snapshot([training(2, 3, 13), done(2, 1, 0.8)])
+        await until(pilot, lambda: "13/20" in text_of(app))
+        assert app.screen.query_one(Facts).display
+        assert app.screen.query_one(StatusStrip)._snapshot is app.snapshot
