@@ -220,8 +220,10 @@ def _check_kind(path: Path) -> int:
         raise RegistryError(f"no registry at {path}; name another with --db, or queue something first")
     if path.is_dir():
         raise RegistryError(f"{path} is a folder, not a registry; name a file with --db")
+    # with nobody writing, not even SQLite's own files are to appear beside a database that is perhaps foreign
+    mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
     connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
+        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
     )
     try:
         connection.execute("BEGIN")  # one snapshot: another process may just now make this registry
