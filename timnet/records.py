@@ -61,9 +61,10 @@ CHECK_KINDS = (EventKind.CHECK_IMPROVED, EventKind.CHECK_NOT_IMPROVED, EventKind
 class Utterance:
     """One recording of a corpus.
 
-    ``path`` is relative to the corpus folder, with forward slashes. ``label`` is a canonical class name.
-    ``sha256`` is the digest of the file's bytes. ``sentence`` and ``take`` are empty where the corpus
-    has none.
+    ``path`` is relative to the corpus folder, with forward slashes. ``label`` is a canonical class name, or
+    one of the user's own. ``sha256`` is the digest of the file's bytes. ``speaker``, ``sentence``, ``take`` and
+    ``session`` are empty where the corpus does not tell. ``start`` and ``end`` are seconds into the file, for
+    an utterance that is a part of one; ``end`` None means to its end.
     """
 
     path: str
@@ -72,6 +73,9 @@ class Utterance:
     sentence: str = ""
     take: str = ""
     sha256: str = ""
+    session: str = ""
+    start: float = 0.0
+    end: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

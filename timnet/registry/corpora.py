@@ -78,7 +78,8 @@ class Corpora:
     def utterances(self, corpus_id: int) -> tuple[Utterance, ...]:
         """The utterances of a corpus version, in row order: position = item."""
         rows = self.db.rows(
-            "SELECT path, label, speaker, sentence, take, sha256 FROM utterances WHERE corpus_id = ? ORDER BY item",
+            'SELECT path, label, speaker, sentence, take, sha256, session, start, "end" FROM utterances '
+            "WHERE corpus_id = ? ORDER BY item",
             (corpus_id,),
         )
         return tuple(Utterance(**row) for row in rows)

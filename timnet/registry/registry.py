@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from timnet.errors import RegistryError
 from timnet.paths import RegistryPaths
 from timnet.registry.corpora import Corpora
 from timnet.registry.database import Database
@@ -35,7 +36,11 @@ class Registry:
     @classmethod
     def open_or_empty(cls, path: Path) -> Self:
         """Open an existing registry, or an empty stand-in that writes no file when there is none."""
-        return cls(Database.open(path) if path.exists() else Database.empty(path))
+        if path.exists():
+            return cls(Database.open(path))
+        if not path.absolute().parent.is_dir():
+            raise RegistryError(f"no folder {path.absolute().parent} for {path.name}; name another registry with --db")
+        return cls(Database.empty(path))
 
     @property
     def paths(self) -> RegistryPaths:

@@ -36,6 +36,9 @@ FIRST = (
         sentence TEXT NOT NULL,
         take TEXT NOT NULL,
         sha256 TEXT NOT NULL,
+        session TEXT NOT NULL,
+        start REAL NOT NULL,
+        "end" REAL,
         PRIMARY KEY (corpus_id, item)
     ) STRICT, WITHOUT ROWID
     """,
