@@ -1,0 +1,128 @@
+"""Settings: the user's file, then the working directory's, then the environment; later wins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from timnet.errors import BadInput
+from timnet.settings import Settings, load
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty configuration folder of the user."""
+    folder = tmp_path / "config"
+    folder.mkdir()
+    monkeypatch.setattr(platformdirs, "user_config_dir", lambda *_, **__: str(folder))
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *_, **__: str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return folder
+
+
+def test_without_files_and_variables_the_defaults_hold(home: Path, here: Path, tmp_path: Path) -> None:
+    assert load({}, here) == Settings(cache=tmp_path / "cache")
+    assert load({"TIMNET_DB": "", "TIMNET_UNHEARD_OF": "x", "HOME": "/x"}, here) == Settings(cache=tmp_path / "cache")
+
+
+def test_later_wins(home: Path, here: Path) -> None:
+    (home / "timnet.toml").write_text('jobs = 1\nthreads = 2\nmax_crashes = 3\ntheme = "nord"')
+    (here / "timnet.toml").write_text('threads = 4\nmax_crashes = 5\ndb = "other.db"')
+    loaded = load({"TIMNET_MAX_CRASHES": "7", "TIMNET_DEVICE": "cpu"}, here)
+    assert (loaded.jobs, loaded.threads, loaded.max_crashes, loaded.theme) == (1, 4, 7, "nord")
+    assert (loaded.db, loaded.device) == (Path("other.db"), "cpu")
+
+
+def test_the_environment_s_variables_name_every_setting(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    loaded = load(
+        {
+            "TIMNET_DB": "~/a.db", "TIMNET_CACHE": "/c", "TIMNET_JOBS": "0", "TIMNET_THREADS": "3",
+            "TIMNET_MAX_CRASHES": "1", "TIMNET_DEVICE": "gpu", "TIMNET_THEME": "gruvbox",
+        },
+        here,
+    )  # fmt: skip
+    assert loaded == Settings(here / "a.db", Path("/c"), 0, 3, 1, "gpu", "gruvbox")
+
+
+def test_the_working_directory_and_the_process_s_environment_count_where_nothing_is_named(
+    home: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "timnet.toml").write_text("jobs = 6")
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("TIMNET_THREADS", "5")
+    loaded = load()
+    assert (loaded.jobs, loaded.threads) == (6, 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("jobs = ", "cannot read the settings"),
+        ("jobs = -1", "jobs = -1 in {} is not a whole number of 0 or more"),
+        ("threads = 0", "threads = 0 in {} is not a whole number of 1 or more"),
+        ("threads = 2.5", "is not a whole number"),
+        ("threads = inf", "is not a whole number"),
+        ("threads = nan", "is not a whole number"),
+        ("threads = true", "is not a whole number"),
+        ("threads = [1]", "is not a whole number"),
+        ('threads = "many"', "threads = 'many' in {} is not a whole number"),
+        ("max_crashes = 0", "max_crashes = 0 in {}"),
+        ('device = "tpu"', "device = 'tpu' in {} is no device; there are: auto, cpu, gpu"),
+        ("theme = 3", "theme = 3 in {} is not a text"),
+        ("db = 3", "db = 3 in {} is not a text"),
+        ('db = ""', "db = '' in {} is not a text"),
+        ('db = "~nobody-of-this-name/x"', "names the home of a user who is not here"),
+        ("colour = 3", "unknown setting 'colour' in {}; known: cache, db, "),
+        ("[jobs]\nx = 1", "is not a whole number"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_with_its_file(home: Path, here: Path, text: str, message: str) -> None:
+    for folder in (home, here):
+        path = folder / "timnet.toml"
+        path.write_text(text)
+        with pytest.raises(BadInput) as caught:
+            load({}, here)
+        assert message.format(path) in str(caught.value)
+        assert str(path) in str(caught.value)
+        path.unlink()
+
+
+def test_a_file_that_is_no_text_is_told(home: Path, here: Path) -> None:
+    (here / "timnet.toml").write_bytes(b"\xff\xfe\0")
+    with pytest.raises(BadInput, match="cannot read the settings in"):
+        load({}, here)
+
+
+def test_a_variable_that_cannot_be_used_is_told(home: Path, here: Path) -> None:
+    for name, value in (
+        ("JOBS", "-1"),
+        ("THREADS", "0"),
+        ("THREADS", "2.5"),
+        ("DEVICE", "tpu"),
+        ("DB", "~no-such-user/x"),
+    ):
+        with pytest.raises(BadInput, match=r"in the environment \(TIMNET_\*\)"):
+            load({f"TIMNET_{name}": value}, here)
+
+
+def test_without_a_number_of_jobs_the_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert [Settings(jobs=jobs, threads=threads).jobs_here for jobs, threads in ((0, 1), (0, 4), (0, 16), (3, 4))] == [
+        8,
+        2,
+        1,
+        3,
+    ]
+    monkeypatch.setattr("os.cpu_count", lambda: None)
+    assert Settings().jobs_here == 1
