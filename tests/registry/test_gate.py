@@ -69,13 +69,13 @@ def test_a_writer_that_hangs_is_waited_for_so_long_and_then_named(
 
 def test_a_transaction_that_fails_leaves_nothing(registry: Registry) -> None:
     corpus = add_corpus(registry)
-    with pytest.raises(ZeroDivisionError), registry.db.write():
+    with pytest.raises(ZeroDivisionError), registry.db.write():  # noqa: PT012
         add_experiment(registry, corpus, tags=("half",))
         registry.experiments.note(1, "half")
         raise ZeroDivisionError
     assert registry.experiments.ls() == []
     assert registry.runs.ls() == []
-    with pytest.raises(RuntimeError), registry.db.write():
+    with pytest.raises(RuntimeError), registry.db.write():  # noqa: PT012
         with registry.db.write():  # joins the outer one
             add_experiment(registry, corpus)
         raise RuntimeError
