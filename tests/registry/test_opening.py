@@ -263,6 +263,11 @@ def test_a_registry_in_a_folder_that_cannot_be_written_is_refused(unprivileged: 
     assert "cannot be opened or written" in without_privileges(Registry.open, unprivileged / "new.db")
 
 
+def write_a_note(path: Path) -> None:
+    with Registry.open(path) as registry:
+        registry.experiments.note(1, "no")
+
+
 def test_a_registry_file_that_cannot_be_written_is_refused(unprivileged: Path) -> None:
     filled_registry(unprivileged / "runs.db").close()
     (unprivileged / "runs.db").chmod(0o444)
@@ -276,8 +281,7 @@ def test_a_registry_file_that_cannot_be_written_is_refused(unprivileged: Path) -
         os.seteuid(65534)
     try:
         with pytest.raises(RegistryError, match="cannot be opened or written") as caught:
-            with Registry.open(unprivileged / "runs.db") as registry:
-                registry.experiments.note(1, "no")
+            write_a_note(unprivileged / "runs.db")
     finally:
         if was_root:
             os.seteuid(0)
