@@ -98,6 +98,8 @@ def _protocol(name: str) -> Protocol:
 def _check_numbers(n: int, folds: int, seed: int) -> None:
     if folds < 2:
         raise BadInput(f"a protocol needs 2 folds or more, not {folds}")
+    if n < 2:
+        raise BadInput(f"{n} utterance{'' if n == 1 else 's'} cannot be split into folds at all; add the whole corpus")
     if folds > n:
         raise BadInput(f"{n} utterances cannot be split into {folds} folds; ask for {n} or fewer")
     if not 0 <= seed <= LARGEST_SEED:

@@ -54,10 +54,12 @@ def plan(registry: Registry, request: Request) -> list[NewExperiment]:
 def parse_folds(text: str) -> tuple[int, ...]:
     """Fold numbers from ``1,2`` or ``1-3,7``. Raises :class:`BadInput`."""
     folds: list[int] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in (part.strip() for part in text.split(",")) if text.strip() else ():
         first, dash, last = part.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or len(first) > 6 or len(last) > 6:
             raise BadInput(f"{part!r} names no fold; write fold numbers like 1,2 or 1-3")
+        if dash and int(last) < int(first):
+            raise BadInput(f"{part!r} names no fold: a range goes from the lower to the higher, e.g. {last}-{first}")
         folds += range(int(first), int(last or first) + 1)
     return tuple(folds)
 
