@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -83,6 +84,14 @@ def command_where_it_applies(
         except BadInput as error:
             passed.append(str(error))
     return outcomes, passed
+
+
+def delete_experiments(registry: Registry, ids: Sequence[int]) -> None:
+    """Delete experiments with their runs, then the runs' files. All or none: none while a run of one is running."""
+    with registry.db.write():
+        uids = [uid for experiment_id in ids for uid in registry.experiments.delete(experiment_id)]
+    for uid in uids:
+        shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
 
 
 def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float = 20.0) -> int:
