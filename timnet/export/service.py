@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput
 from timnet.export import gather, writers
-from timnet.export.contract import fold_object, result_object, to_json
+from timnet.export.contract import fold_object, result_object, run_details, to_json
 from timnet.export.figures.style import check_format, format_of, house_style, render
 from timnet.export.tables import fold_rows, result_rows
 from timnet.files import write_bytes, write_text
@@ -57,6 +57,19 @@ def export_table(
         "csv": lambda: writers.fold_csv(single) if folds else writers.result_csv(results),
         "json": lambda: to_json([*map(fold_object, single)] if folds else [*map(result_object, results)]),
     }[form]()
+    if path is None:
+        return text
+    with _one_line_errors(path):
+        write_text(path, text)
+    return path
+
+
+def export_runs(registry: Registry, filter_text: str, path: Path | None = None) -> str | Path:
+    """Every run that matches, with all it left behind, as JSON text or written to ``path``, which is then returned.
+
+    Raises :class:`BadInput` for a filter that cannot be read or a path that cannot be written.
+    """
+    text = to_json([run_details(registry, run) for run in registry.runs.ls(filter_text)])
     if path is None:
         return text
     with _one_line_errors(path):
