@@ -1,0 +1,137 @@
+"""A look at the installation: what is installed, where things are kept, whether there is room, who works.
+
+Nothing is changed, and no engine library is loaded: their versions are read from their metadata. TensorFlow's
+devices can be asked for; a child process then loads it.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from timnet import __version__
+from timnet.errors import TimnetError
+from timnet.registry.about import about, newest_schema, sqlite_version
+from timnet.settings import Settings
+
+LIBRARIES = (
+    "h5py", "keras", "librosa", "matplotlib", "numpy", "plotext", "rich", "scikit-learn", "scipy", "soundfile", "soxr",
+    "sqlite-utils", "tensorflow", "tensorflow-macos", "textual", "textual-plotext", "typer",
+)  # fmt: skip
+ONE_OF = ("tensorflow", "tensorflow-macos")
+LITTLE_ROOM = 2**30
+"""Bytes; below this, features and checkpoints may soon not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found. ``problems`` are lines that say what is wrong and what to do; all is well without any."""
+
+    facts: dict[str, Any]
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for ``timnet doctor --json``: times and names as text, sizes in bytes."""
+        return {**self.facts, "problems": list(self.problems)}
+
+
+def examine(settings: Settings, *, devices: bool = False) -> Examination:
+    """Look at everything; ``devices`` also asks TensorFlow, in a child process, which devices it sees."""
+    problems: list[str] = []
+    facts: dict[str, Any] = {
+        "timnet": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "sqlite": sqlite_version(),
+        "libraries": _libraries(problems),
+        "registry": _registry(settings, problems),
+        "cache": _cache(settings),
+        "disk": [_room(name, path, problems) for name, path in _places(settings)],
+        "workers": _workers(settings),
+        "jobs": settings.jobs_here,
+        "threads": settings.threads,
+        "device": settings.device,
+    }
+    if devices:
+        facts["devices"] = _devices(problems)
+    return Examination(facts, tuple(problems))
+
+
+def _libraries(problems: list[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    missing = [name for name, number in found.items() if number is None and name not in ONE_OF]
+    missing += ["tensorflow"] if all(found[name] is None for name in ONE_OF) else []
+    problems += [f"{name} is not installed; install timnet again" for name in missing]
+    return {name: number for name, number in found.items() if number is not None or name in missing}
+
+
+def _registry(settings: Settings, problems: list[str]) -> dict[str, Any]:
+    found = about(settings.db)
+    if found.error is not None:
+        problems.append(found.error)
+    elif not found.path.parent.is_dir():
+        problems.append(f"no folder {found.path.parent} to keep {found.path.name} in; create it or use --db")
+    return {
+        "path": str(found.path),
+        "exists": found.exists,
+        "schema": found.schema,
+        "newest_schema": newest_schema(),
+        "bytes": found.bytes,
+    }
+
+
+def _cache(settings: Settings) -> dict[str, Any]:
+    from timnet.features.cache import FeatureCache
+
+    entries = FeatureCache(settings.cache).entries()
+    return {
+        "path": str(settings.cache.absolute()),
+        "entries": len(entries),
+        "bytes": sum(entry.bytes for entry in entries),
+    }
+
+
+def _places(settings: Settings) -> list[tuple[str, Path]]:
+    return [("registry", settings.db.absolute().parent), ("cache", settings.cache.absolute())]
+
+
+def _room(name: str, path: Path, problems: list[str]) -> dict[str, Any]:
+    """Room on the disk that holds ``path``, or will hold it."""
+    there = next(place for place in (path, *path.parents) if place.exists())
+    usage = shutil.disk_usage(there)
+    if usage.free < LITTLE_ROOM:
+        problems.append(f"only {usage.free / 2**20:.0f} MiB are free for the {name} at {path}; free some room")
+    return {"for": name, "path": str(path), "free": usage.free, "total": usage.total}
+
+
+def _workers(settings: Settings) -> list[dict[str, Any]]:
+    from timnet.queue.liveness import workers
+    from timnet.registry import Registry
+
+    if not settings.db.exists():
+        return []
+    try:
+        with Registry.open_read_only(settings.db) as registry:
+            alive = workers(registry)
+    except TimnetError:  # the registry's own problem is told already
+        return []
+    return [{"pid": one.pid, "host": one.host, "jobs": one.jobs, "running": list(one.running)} for one in alive]
+
+
+def _devices(problems: list[str]) -> list[str] | None:
+    from timnet.tasks import run_task
+
+    try:
+        return list(run_task("timnet.training.devices", []))
+    except TimnetError as error:
+        problems.append(f"TensorFlow cannot be used: {error}")
+        return None
