@@ -43,13 +43,23 @@ class DemoPlace:
         return self.folder / "results"
 
 
-def prepare(registry: Registry, settings: Settings, place: DemoPlace, report: Callable[[Progress], None]) -> Experiment:
-    """Write the corpus, register it, extract its features and queue the demo's experiment."""
+def prepare(
+    registry: Registry,
+    settings: Settings,
+    place: DemoPlace,
+    report: Callable[[Progress], None],
+    epochs: int | None = None,
+) -> Experiment:
+    """Write the corpus, register it, extract its features and queue the demo's experiment.
+
+    ``epochs`` None means: as the preset ``demo`` has it.
+    """
     write_corpus(place.corpus, on_progress=lambda done, total: report(Progress(done, total, "speaking")))
     corpus, _ = add_corpus(registry, CORPUS, place.corpus)
     recipe = MfccRecipe(corpus.signal_length)
     ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
-    [experiment] = registry.experiments.create(plan(registry, Request((CORPUS,), preset="demo", seeds=(SEED,))))
+    request = Request((CORPUS,), preset="demo", seeds=(SEED,), epochs=epochs)
+    [experiment] = registry.experiments.create(plan(registry, request))
     return experiment
 
 

@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from timnet import __version__
-from timnet.cli import corpora, demo, export, imports, queue, runs, work
+from timnet.cli import corpora, demo, doctor, export, imports, queue, runs, work
+from timnet.cli.help import UsageError, complaint, examples
 
 app = typer.Typer(
     name="timnet",
     help="A terminal experiment manager for speech emotion recognition with TIM-Net.",
-    epilog="First steps: timnet demo. Then: timnet corpora add EMODB FOLDER, timnet train EMODB, timnet.",
+    epilog=examples(
+        "demo                               see it all run, in about a minute",
+        "corpora add EMODB ~/EMODB/wav      register the recordings",
+        "train EMODB --folds 10             queue, train and watch",
+        "                                   the full-screen interface",
+    ),
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(corpora.app, name="corpora")
-app.add_typer(queue.app, name="queue")
-app.add_typer(runs.app, name="runs")
-app.add_typer(export.app, name="export")
-app.add_typer(imports.app, name="import")
-app.add_typer(work.workers_app, name="workers")
-app.command("work")(work.work)
-app.command("train")(work.train)
-app.command("demo")(demo.demo)
+app.command("demo", short_help="Train on a synthetic corpus, in a minute.", epilog=demo.EXAMPLES)(demo.demo)
+app.command("train", short_help="Queue experiments, train and watch them.", epilog=work.TRAIN_EXAMPLES)(work.train)
+app.command("work", short_help="Work on the queue until nothing waits.", epilog=work.WORK_EXAMPLES)(work.work)
+app.add_typer(corpora.app, name="corpora", short_help="Register and check recordings, extract features.")
+app.add_typer(queue.app, name="queue", short_help="Queue experiments; pause, cancel, retry runs.")
+app.add_typer(runs.app, name="runs", short_help="List, show, compare, tag, watch, remove runs.")
+app.add_typer(export.app, name="export", short_help="Export tables, curves, t-SNE, confusion.")
+app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
+app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
+app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit status. What the parser cannot read is said in one line (status 2)."""
+    try:
+        status = app(args=list(arguments), prog_name="timnet", standalone_mode=False)
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # `timnet queue`: its message is the help page
+            sys.stderr.write(f"{error}\n")
+        else:
+            sys.stderr.write(f"timnet: {complaint(error)}\n")
+        return 2
+    except typer.Abort:
+        sys.stderr.write("timnet: stopped, nothing was changed\n")
+        return 1
+    return status if isinstance(status, int) else 0
 
 
 def _version(wanted: bool) -> None:
@@ -38,7 +63,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def timnet(
     context: typer.Context,
-    db: Annotated[Path | None, typer.Option("--db", help="The registry (default: runs.db here, or TIMNET_DB).")] = None,
+    db: Annotated[
+        Path | None, typer.Option("--db", metavar="FILE", help="The registry (default: runs.db here, or TIMNET_DB).")
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
@@ -46,8 +73,10 @@ def timnet(
     """Without a command: the full-screen interface on ./runs.db."""
     if context.invoked_subcommand is not None:
         return
-    from timnet.cli.context import settings_of
-    from timnet_tui.app import run
+    from timnet.cli.context import need_terminal, settings_of
 
     settings = settings_of(context)
-    run(settings.db, settings)
+    need_terminal()
+    from timnet_tui.app import run as run_interface
+
+    run_interface(settings.db, settings)

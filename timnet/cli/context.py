@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from timnet.errors import BadInput
 from timnet.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -23,9 +25,18 @@ def settings_of(context: typer.Context) -> Settings:
     return settings if db is None else replace(settings, db=db)
 
 
+def need_terminal() -> None:
+    """Refuse to draw the full-screen interface where nobody could see it."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("the full-screen interface needs a terminal; commands that need none: timnet --help")
+
+
 @contextmanager
 def reading(context: typer.Context) -> Iterator[tuple[Registry, Settings]]:
-    """A registry to look at; where there is none yet, an empty one that writes no file."""
+    """A registry that is there, to look at or to change; where there is none, an empty one that writes no file.
+
+    So a command that names something unknown says so, and leaves no registry behind.
+    """
     from timnet.registry import Registry
 
     settings = settings_of(context)
@@ -34,7 +45,7 @@ def reading(context: typer.Context) -> Iterator[tuple[Registry, Settings]]:
 
 
 @contextmanager
-def writing(context: typer.Context) -> Iterator[tuple[Registry, Settings]]:
+def creating(context: typer.Context) -> Iterator[tuple[Registry, Settings]]:
     """A registry to change, created where there is none yet."""
     from timnet.registry import Registry
 

@@ -7,22 +7,26 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import reading, settings_of, writing
+from timnet.cli import complete
+from timnet.cli.context import creating, reading, settings_of
+from timnet.cli.help import examples
 from timnet.cli.output import print_json, print_table, progress_bar, say
-from timnet.errors import UnknownName
+from timnet.errors import BadInput, UnknownName
 
 app = typer.Typer(help="Register corpora, check them, extract their features.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="A corpus, e.g. EMODB (any case).", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="CORPUS", help="A corpus, e.g. EMODB (any case).", show_default=False, autocompletion=complete.corpora
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("ls")
+@app.command("ls", epilog=examples("corpora ls", "corpora ls --json"))
 def ls(context: typer.Context, as_json: Json = False) -> None:
-    """List the registered corpora.
-
-    Example: timnet corpora ls --json
-    """
+    """List the registered corpora."""
     with reading(context) as (registry, _):
         sizes = registry.corpora.sizes()
         corpora = registry.corpora.ls()
@@ -54,22 +58,26 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
     )
 
 
-@app.command("add")
+@app.command("add", epilog=examples("corpora add EMODB ~/EMODB/wav", "corpora add EMODB ~/EMODB/wav --json"))
 def add(
     context: typer.Context,
-    name: Name,
-    folder: Annotated[Path, typer.Argument(help="The folder with its raw wav files, in the published layout.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="Which corpus it is, e.g. EMODB.", autocompletion=complete.known_corpora),
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The folder with its raw wav files, in the published layout.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Register a corpus from its raw files, which are only read.
-
-    Example: timnet corpora add EMODB ~/corpora/EMODB/wav
-    """
-    from timnet.corpora.service import add_corpus
+    """Register a corpus from its raw files, which are only read."""
+    from timnet.corpora.service import read_corpus, register
     from timnet.tasks import Progress
 
-    with writing(context) as (registry, _), progress_bar(f"reading {name}") as report:
-        record, found = add_corpus(registry, name, folder, lambda done, total: report(Progress(done, total)))
+    with progress_bar(f"reading {name}") as report:
+        corpus = read_corpus(name, folder, lambda done, total: report(Progress(done, total)))
+    with creating(context) as (registry, _):
+        record, found = register(registry, corpus)
     if as_json:
         print_json(found.to_dict())
         return
@@ -77,12 +85,9 @@ def add(
     _say_problems(found.problems)
 
 
-@app.command("check")
+@app.command("check", epilog=examples("corpora check EMODB", "corpora check EMODB --json"))
 def check(context: typer.Context, name: Name, as_json: Json = False) -> None:
-    """Compare a registered corpus with its files now and with the published counts.
-
-    Example: timnet corpora check EMODB --json
-    """
+    """Compare a registered corpus with its files now and with the published counts."""
     from timnet.corpora.service import check_corpus
 
     with reading(context) as (registry, _):
@@ -95,31 +100,37 @@ def check(context: typer.Context, name: Name, as_json: Json = False) -> None:
     _say_problems(found.problems)
 
 
-@app.command("rm")
+@app.command("rm", epilog=examples("corpora rm EMODB"))
 def rm(context: typer.Context, name: Name) -> None:
-    """Forget a corpus. Its files and its experiments stay.
-
-    Example: timnet corpora rm EMODB
-    """
-    with writing(context) as (registry, _):
+    """Forget a corpus. Its files and its experiments stay."""
+    with reading(context) as (registry, _):
         registry.corpora.remove(name)
     say(f"{name} is forgotten here; its files and its experiments are as they were")
 
 
-@app.command("features")
+@app.command(
+    "features",
+    epilog=examples("corpora features EMODB --jobs 2", "corpora features", "corpora features EMODB --rm"),
+)
 def features(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="Extract this corpus's MFCCs now; without it, list the cache.")
+        str | None,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Extract this corpus's MFCCs now; without it, list the cache.",
+            autocompletion=complete.corpora,
+        ),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=0, help="Processes; 0: one a core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, max=1024, help="Processes; 0: one a core.")
+    ] = 0,
     remove: Annotated[bool, typer.Option("--rm", help="Remove the corpus's cached features instead.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Extract MFCCs into the cache, list what is cached, or remove it.
-
-    Examples: timnet corpora features EMODB, timnet corpora features, timnet corpora features EMODB --rm
-    """
+    """Extract MFCCs into the cache, list what is cached, or remove it."""
+    if name is None and remove:
+        raise BadInput("name the corpus whose cached features are to be removed")
     if name is None:
         _list_cache(context, as_json)
         return
@@ -136,7 +147,10 @@ def features(
         if found is None:
             raise UnknownName(f"no features of {corpus.name} in {settings.cache}")
         cache.remove(found.stem)
-        say(f"removed the cached features of {corpus.name}")
+        if as_json:
+            print_json({"corpus": corpus.name, "removed": str(found)})
+        else:
+            say(f"removed the cached features of {corpus.name}")
         return
     with progress_bar(f"MFCCs of {corpus.name}") as report:
         folder = Path(corpus.path)

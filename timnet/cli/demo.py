@@ -9,37 +9,43 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import settings_of
+from timnet.cli.context import need_terminal, settings_of
+from timnet.cli.help import examples
 from timnet.cli.output import progress_bar, say
+
+EXAMPLES = examples("demo", "demo --into try-it --no-tui")
 
 
 def demo(
     context: typer.Context,
-    into: Annotated[Path, typer.Option("--into", help="The folder for its registry, recordings and results.")] = Path(
-        "timnet-demo"
-    ),
+    into: Annotated[
+        Path, typer.Option("--into", metavar="FOLDER", help="The folder for its registry, recordings and results.")
+    ] = Path("timnet-demo"),
     tui: Annotated[
         bool | None, typer.Option("--tui/--no-tui", help="Watch in the TUI; default: in a terminal.")
     ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="Epochs of each run; default: 20.")
+    ] = None,
 ) -> None:
-    """Train on a synthetic corpus, watch it live, export a table, curves and a t-SNE image.
-
-    Example: timnet demo --into try-it
-    """
+    """Train on a synthetic corpus, watch it live, export a table, curves and a t-SNE image."""
     from timnet.cli.live import follow_runs
     from timnet.demo import DemoPlace, export, prepare
     from timnet.queue.service import ensure_worker
     from timnet.registry import Registry
 
+    show = sys.stdout.isatty() and sys.stdin.isatty() if tui is None else tui
+    if show:
+        need_terminal()
     place = DemoPlace(into)
     into.mkdir(parents=True, exist_ok=True)
     settings = replace(settings_of(context), db=place.db)
     with Registry.open(place.db) as registry:
         with progress_bar("a synthetic corpus") as report:
-            experiment = prepare(registry, settings, place, report)
+            experiment = prepare(registry, settings, place, report, epochs)
         keys = [run.key for run in registry.runs.of_experiment(experiment.id)]
         say(f"experiment {experiment.id}: {experiment.corpus}, {len(keys)} folds; TensorFlow takes a moment to load")
-        if sys.stdout.isatty() if tui is None else tui:
+        if show:
             ensure_worker(registry, settings.jobs_here)
             from timnet_tui.app import run
 

@@ -6,44 +6,77 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from timnet.queue.plan import Request, chosen_sequence, parse_folds
+from timnet.cli import complete
+
+if TYPE_CHECKING:
+    from timnet.queue.plan import Request
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOptions:
     """What the user gave on the command line; None means: as the preset has it."""
 
-    corpora: Annotated[list[str], typer.Argument(help="Registered corpora, e.g. EMODB SAVEE.", show_default=False)]
-    preset: Annotated[str, typer.Option(help="Named settings: github, seed, demo.")] = "github"
-    folds: Annotated[int | None, typer.Option(help="How many folds.")] = None
-    only: Annotated[str, typer.Option(help="Only these folds, e.g. 1,2 or 1-3.")] = ""
-    protocol: Annotated[str | None, typer.Option(help="How folds are made, e.g. random.")] = None
-    seed: Annotated[list[int] | None, typer.Option(help="Seed of folds and weights; may be repeated.")] = None
-    epochs: Annotated[int | None, typer.Option(help="Epochs of each run.")] = None
+    corpora: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CORPUS", help="Registered corpora, e.g. EMODB SAVEE.", show_default=False,
+            autocompletion=complete.corpora,
+        ),
+    ]  # fmt: skip
+    preset: Annotated[
+        str, typer.Option(metavar="NAME", help="Named settings: github, seed, demo.", autocompletion=complete.presets)
+    ] = "github"
+    folds: Annotated[int | None, typer.Option(metavar="N", help="How many folds.")] = None
+    only: Annotated[str, typer.Option(metavar="FOLDS", help="Only these folds, e.g. 1,2 or 1-3.")] = ""
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="How folds are made, e.g. random.", autocompletion=complete.protocols),
+    ] = None
+    seed: Annotated[list[int] | None, typer.Option(metavar="N", help="Seed of folds and weights; may be repeated.")] = (
+        None
+    )
+    epochs: Annotated[int | None, typer.Option(metavar="N", help="Epochs of each run.")] = None
     changes: Annotated[
-        list[str] | None, typer.Option("--set", help="A setting, e.g. lr=5e-4; values with commas make a grid.")
-    ] = None
-    check_every: Annotated[int | None, typer.Option(help="Check for improvement every N epochs.")] = None
-    check_from: Annotated[int | None, typer.Option(help="... from this epoch on.")] = None
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="A setting, e.g. lr=5e-4; values with commas make a grid.",
+            autocompletion=complete.settings,
+        ),
+    ] = None  # fmt: skip
+    check_every: Annotated[int | None, typer.Option(metavar="N", help="Check for improvement every N epochs.")] = None
+    check_from: Annotated[int | None, typer.Option(metavar="N", help="... from epoch N on.")] = None
     monitor: Annotated[
-        str | None, typer.Option(help="What is checked: loss, accuracy, val_loss, val_accuracy, val_uar.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="What is checked: loss, accuracy, val_loss, val_accuracy, val_uar.",
+            autocompletion=complete.monitors,
+        ),
+    ] = None  # fmt: skip
+    min_delta: Annotated[
+        float | None, typer.Option(metavar="X", help="The least change that counts as an improvement.")
     ] = None
-    min_delta: Annotated[float | None, typer.Option(help="The least change that counts as an improvement.")] = None
-    patience: Annotated[int | None, typer.Option(help="Stop early after so many checks in vain; 0: never.")] = None
+    patience: Annotated[int | None, typer.Option(metavar="N", help="Stop early after N checks in vain; 0: never.")] = (
+        None
+    )
     select: Annotated[
         str | None,
-        typer.Option(help="Whose weights count: last, or best (val_... looks at the test fold: optimistic)."),
-    ] = None
-    tag: Annotated[list[str] | None, typer.Option(help="A tag; may be repeated.")] = None
-    note: Annotated[str, typer.Option(help="A note.")] = ""
-    priority: Annotated[int, typer.Option(help="Higher runs first.")] = 0
+        typer.Option(
+            metavar="NAME", help="Whose weights count: last, or best (val_... looks at the test fold: optimistic).",
+            autocompletion=complete.one_of("last", "best"),
+        ),
+    ] = None  # fmt: skip
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag; may be repeated.")] = None
+    note: Annotated[str, typer.Option(metavar="TEXT", help="A note.")] = ""
+    priority: Annotated[int, typer.Option(metavar="N", help="Higher runs first.")] = 0
 
     def request(self) -> Request:
         """The same as the core understands it."""
+        from timnet.queue.plan import Request, chosen_sequence, parse_folds
+
         rule = ("check_every", "check_from", "monitor", "min_delta", "patience", "select")
         given = tuple((name, getattr(self, name)) for name in rule if getattr(self, name) is not None)
         return Request(

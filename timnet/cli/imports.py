@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import writing
+from timnet.cli import complete
+from timnet.cli.context import reading
+from timnet.cli.help import examples
 from timnet.cli.output import print_json, progress_bar, say
 
 app = typer.Typer(help="Import what was trained elsewhere.", no_args_is_help=True)
@@ -18,25 +20,31 @@ def imports() -> None:
     """Import what was trained elsewhere."""
 
 
-@app.command("weights")
+@app.command("weights", epilog=examples("import weights EMODB_46.zip --corpus EMODB"))
 def weights(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="The authors' zip or folder of .hdf5 files, one a fold.")],
-    corpus: Annotated[str, typer.Option(help="The registered corpus they belong to.")],
-    seed: Annotated[int | None, typer.Option(help="The seed of their folds; default: the one in the name.")] = None,
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", exists=True, help="The authors' zip or folder of .hdf5 files, one a fold."),
+    ],
+    corpus: Annotated[
+        str,
+        typer.Option(metavar="CORPUS", help="The registered corpus they belong to.", autocompletion=complete.corpora),
+    ],
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The seed of their folds; default: the one in the name.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate published weights, fold by fold, and keep them as an experiment.
 
     The result is labelled optimistic: the authors chose these weights on the test folds.
-
-    Example: timnet import weights EMODB_46.zip --corpus EMODB --seed 46
     """
     from timnet.export.contract import run_object
     from timnet.export.service import export_table
     from timnet.tasks import run_task
 
-    with writing(context) as (registry, settings):
+    with reading(context) as (registry, settings):
         found = registry.corpora.get(corpus)
         arguments = {
             "db": registry.paths.db,

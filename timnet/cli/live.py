@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from timnet.cli.output import GLYPHS, err, say, score
 from timnet.queue.service import ensure_worker, look
-from timnet.records import Run, RunState
+from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
-from timnet.settings import Settings
+from timnet.settings import Settings, load
 from timnet.states import ENDED
 from timnet.text import clean
 
@@ -25,59 +25,96 @@ LINES_A_RUN = 20
 def follow_runs(registry: Registry, settings: Settings, keys: Sequence[str], *, work: bool = False) -> int:
     """Show the runs ``keys`` until all have ended or pause; returns 0 when all are done, else 1.
 
-    With ``work``, a worker is started whenever runs wait and none takes them. Ctrl-C ends the view alone.
+    With ``work``, a worker is started whenever runs wait and none takes them, unless a user told the workers
+    to stop. Ctrl-C ends the view alone (status 130).
     """
+    watch = Watch(registry, settings, keys, work=work)
+    command = command_for(settings)
     try:
-        view = _follow_live if err().is_terminal else _follow_lines
-        runs = view(registry, settings, keys, work)
+        watch.look()
+        if watch.idle:
+            say(f"runs wait and no worker takes them; start one: {command} work --detach")
+        runs = (_follow_live if err().is_terminal else _follow_lines)(watch)
     except KeyboardInterrupt:
-        say("\nthe runs go on in the background; look again: timnet runs watch, end them: timnet queue cancel")
+        say("")
+        say(f"the runs go on in the background; look again: {command} runs watch, end them: {command} queue cancel")
         return 130
-    failed = [run for run in runs if run.state is not RunState.DONE]
-    for run in failed:
-        why = f": {clean(run.error)}" if run.error else ""
-        say(f"run {run.key} is {run.state}{why}; its log: timnet runs logs {run.key}")
-    return 1 if failed else 0
+    for run in runs:
+        if run.state in (RunState.FAILED, RunState.CANCELLED, RunState.PAUSED):
+            why = f": {run.error}" if run.error else ""
+            say(f"run {run.key} is {run.state}{why}; its log: {command} runs logs {run.key}")
+    waiting = sum(run.state is RunState.QUEUED for run in runs)
+    if waiting:
+        say(f"the workers were told to stop; {waiting} runs wait, go on with: {command} work")
+    return 0 if all(run.state is RunState.DONE for run in runs) else 1
 
 
-def _look(registry: Registry, settings: Settings, keys: Sequence[str], work: bool) -> list[Run]:
-    if work:
-        ensure_worker(registry, settings.jobs_here)
-    wanted = set(keys)
-    experiments = ",".join(sorted({key.partition(".")[0] for key in keys}))
-    view = look(registry, settings.max_crashes, f"experiment:{experiments}")
-    return [run for run in view.runs if run.key in wanted]
+def command_for(settings: Settings) -> str:
+    """``timnet``, with ``--db`` where a user would otherwise get another registry."""
+    return "timnet" if settings.db == load().db else f"timnet --db {settings.db}"
 
 
-def _is_over(runs: Sequence[Run]) -> bool:
-    return all(run.state in ENDED or run.state is RunState.PAUSED for run in runs)
+class Watch:
+    """Runs to look at again and again; with ``work``, somebody is kept working on them."""
+
+    def __init__(self, registry: Registry, settings: Settings, keys: Sequence[str], *, work: bool) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.work = work
+        self.runs: list[Run] = []
+        self.workers: tuple[Worker, ...] = ()
+        self._keys = set(keys)
+        self._filter = f"experiment:{','.join(sorted({key.partition('.')[0] for key in keys}))}"
+        self._told_to_stop = False
+
+    def look(self) -> list[Run]:
+        """The runs as they are now, the dead found and, where wanted, a worker started."""
+        view = look(self.registry, self.settings.max_crashes, self._filter)
+        self.runs = [run for run in view.runs if run.key in self._keys]
+        self.workers = view.workers
+        if self.workers:
+            self._told_to_stop = all(worker.want for worker in self.workers)
+        if self.work and not self._told_to_stop:
+            ensure_worker(self.registry, self.settings.jobs_here)
+        return self.runs
+
+    @property
+    def idle(self) -> bool:
+        """Whether runs wait that nobody takes, and nobody is about to."""
+        return not self.work and not self.workers and any(run.state is RunState.QUEUED for run in self.runs)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen: all have ended or pause, or the workers were stopped."""
+        going = [run for run in self.runs if run.state not in ENDED and run.state is not RunState.PAUSED]
+        stopped = self._told_to_stop and not self.workers
+        return not going or (stopped and all(run.state is RunState.QUEUED for run in going))
 
 
-def _follow_live(registry: Registry, settings: Settings, keys: Sequence[str], work: bool) -> list[Run]:
+def _follow_live(watch: Watch) -> list[Run]:
     from rich.live import Live
 
     with Live(console=err(), refresh_per_second=4, transient=False) as live:
         while True:
-            runs = _look(registry, settings, keys, work)
-            live.update(_table(registry, runs, err().height))
-            if _is_over(runs):
+            runs = watch.look()
+            live.update(_table(watch.registry, runs, err().height))
+            if watch.over:
                 return runs
             time.sleep(POLL_SECONDS)
 
 
-def _follow_lines(registry: Registry, settings: Settings, keys: Sequence[str], work: bool) -> list[Run]:
+def _follow_lines(watch: Watch) -> list[Run]:
     shown: dict[str, tuple[RunState, int]] = {}
     while True:
-        runs = _look(registry, settings, keys, work)
+        runs = watch.look()
         for run in runs:
             before = shown.get(run.key)
             step = max(1, run.epochs // LINES_A_RUN)
-            moved = before is None or before[0] is not run.state or run.epoch // step > before[1] // step
-            if moved:
+            if before is None or before[0] is not run.state or run.epoch // step > before[1] // step:
                 shown[run.key] = (run.state, run.epoch)
                 if before is not None or run.state is not RunState.QUEUED:
                     say(_line(run))
-        if _is_over(runs):
+        if watch.over:
             return runs
         time.sleep(POLL_SECONDS)
 
@@ -88,7 +125,7 @@ def _line(run: Run) -> str:
     if run.state is RunState.RUNNING and run.epoch == 0:
         return f"{run.key}  running  starting"
     why = run.waiting_for or run.error
-    return f"{run.key}  {run.state}  epoch {run.epoch}/{run.epochs}  {_metrics(run)}{f'  {clean(why)}' if why else ''}"
+    return f"{run.key}  {run.state}  epoch {run.epoch}/{run.epochs}  {_metrics(run)}{f'  {why}' if why else ''}"
 
 
 def _metrics(run: Run) -> str:
@@ -139,7 +176,7 @@ def _title(runs: Sequence[Run]) -> str:
 def _result_or_metrics(run: Run) -> str:
     if run.state is RunState.DONE:
         return f"UAR {score(run.uar)} %  WAR {score(run.war)} %"
-    return _metrics(run) or (run.waiting_for or "")
+    return _metrics(run) or clean(run.waiting_for or "")
 
 
 def _news(registry: Registry, run: Run) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
+from unicodedata import combining, east_asian_width
 
 from timnet.records import Experiment, Run, RunState
 from timnet.text import clean
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from timnet.tasks import Progress
 
 GAP = 2
+WIDE = 10**9
 
 GLYPHS = {
     RunState.QUEUED: ("·", "dim"),
@@ -30,10 +32,10 @@ GLYPHS = {
 
 @cache
 def out() -> Console:
-    """The console on standard output, for tables; as wide as they need where it is no terminal."""
+    """The console on standard output, for tables in a terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+    return Console(highlight=False)
 
 
 @cache
@@ -45,8 +47,8 @@ def err() -> Console:
 
 
 def say(message: str) -> None:
-    """A message for the user, on standard error."""
-    sys.stderr.write(message + "\n")
+    """A message for the user, on standard error; what it quotes is made harmless."""
+    sys.stderr.write(clean(message) + "\n")
 
 
 def print_json(value: object) -> None:
@@ -67,24 +69,48 @@ def print_table(
 
     Columns named in ``optional`` are left out, in that order, while the table is wider than the terminal.
     """
+    shown = [[clean(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _print_plain(headings, shown, fitting_columns(headings, shown, optional, WIDE), right)
+        return
     from rich.table import Table
     from rich.text import Text
 
-    shown = [[clean(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", show_header=any(headings))
     keep = fitting_columns(headings, shown, optional, out().width)
-    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for place in keep:
-        table.add_column(headings[place], justify="right" if headings[place] in right else "left")
+        table.add_column(Text(headings[place]), justify="right" if headings[place] in right else "left")
     for row in shown:
         table.add_row(*(Text(row[place]) for place in keep))
     out().print(table)
+
+
+def _print_plain(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], keep: Sequence[int], right: Sequence[str]
+) -> None:
+    """The same table for a pipe or a file: as wide as it needs to be, no styles, nothing behind the last word."""
+    lines = [*([[clean(heading) for heading in headings]] if any(headings) else []), *rows]
+    sizes = {place: max((cells(line[place]) for line in lines), default=0) for place in keep}
+    for line in lines:
+        padded = []
+        for place in keep:
+            blanks = " " * (sizes[place] - cells(line[place]))
+            padded.append(blanks + line[place] if headings[place] in right else line[place] + blanks)
+        sys.stdout.write((" " * GAP).join(padded).rstrip() + "\n")
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal ``text`` takes: none for combining marks, two for wide characters."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def fitting_columns(
     headings: Sequence[str], rows: Sequence[Sequence[str]], optional: Sequence[str], width: int
 ) -> list[int]:
     """The places of the columns that fit ``width``: empty optional ones go first, then in the order given."""
-    sizes = [max([len(heading), *(len(row[place]) for row in rows)]) for place, heading in enumerate(headings)]
+    sizes = [max([cells(heading), *(cells(row[place]) for row in rows)]) for place, heading in enumerate(headings)]
     keep = list(range(len(headings)))
     empty = [name for name in optional if not any(row[headings.index(name)] for row in rows)]
     for name in [*empty, *(name for name in optional if name not in empty)]:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import reading, writing
+from timnet.cli import complete
+from timnet.cli.context import reading
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
+from timnet.cli.help import examples
 from timnet.cli.output import describe, print_json, print_table, say, state_text
 from timnet.errors import BadInput
 from timnet.states import Command
@@ -16,13 +18,25 @@ app = typer.Typer(help="Queue experiments; pause, resume, cancel, retry and move
 
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(help="Runs: 7.3 (one fold), 7 (all folds of experiment 7), 7.1-4.", show_default=False),
+    typer.Argument(
+        metavar="RUN",
+        help="Runs: 7.3 (one fold), 7 (all folds of experiment 7), 7.1-4.",
+        show_default=False,
+        autocompletion=complete.runs,
+    ),
 ]
 All = Annotated[bool, typer.Option("--all", help="Every run this applies to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command("add")
+@app.command(
+    "add",
+    epilog=examples(
+        "queue add EMODB --folds 10 --seed 46",
+        "queue add EMODB --only 1,2 --epochs 20",
+        "queue add EMODB SAVEE --set lr=5e-4,1e-3 --dry-run",
+    ),
+)
 @with_experiment_options
 def add(
     context: typer.Context,
@@ -30,16 +44,16 @@ def add(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be queued, and stop.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Queue experiments: corpora x seeds x settings, one run a fold.
-
-    Examples: timnet queue add EMODB --folds 10 --seed 46, timnet queue add EMODB SAVEE --set lr=5e-4,1e-3 --dry-run
-    """
-    from timnet.export.contract import run_object
+    """Queue experiments: corpora x seeds x settings, one run a fold."""
+    from timnet.export.contract import planned_object, run_object
     from timnet.queue.plan import plan
 
-    with writing(context) as (registry, _):
+    with reading(context) as (registry, _):
         planned = plan(registry, options.request())
         runs = sum(len(set(one.only)) or one.folds for one in planned)
+        if dry_run and as_json:
+            print_json([planned_object(one) for one in planned])
+            return
         if dry_run:
             for one in planned:
                 changed = f"{one.corpus.name} {one.preset} {one.protocol} seed {one.seed}, {one.config.epochs} epochs"
@@ -56,12 +70,9 @@ def add(
     say(f"{runs} runs queued; work on them with: timnet work")
 
 
-@app.command("ls")
+@app.command("ls", epilog=examples("queue ls", "queue ls --json"))
 def ls(context: typer.Context, as_json: Json = False) -> None:
-    """List what waits or runs, in the order it will be taken, and why it waits.
-
-    Example: timnet queue ls
-    """
+    """List what waits or runs, in the order it will be taken, and why it waits."""
     from timnet.export.contract import run_object
     from timnet.queue.service import look
 
@@ -84,76 +95,67 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
         say(f"worker {worker.pid} on {worker.host}: {len(worker.running)} of {worker.jobs} places busy")
 
 
-@app.command("pause")
+@app.command("pause", epilog=examples("queue pause 7.3", "queue pause --all"))
 def pause(context: typer.Context, ids: Ids = None, every: All = False) -> None:
-    """Pause runs: waiting ones at once, running ones at their next step; nothing finished is lost.
-
-    Example: timnet queue pause 7.3
-    """
+    """Pause runs: waiting ones at once, running ones at their next step; nothing finished is lost."""
     _command(context, Command.PAUSE, ids, "state:queued,running" if every else "")
 
 
-@app.command("resume")
+@app.command("resume", epilog=examples("queue resume 7.3", "queue resume --all"))
 def resume(context: typer.Context, ids: Ids = None, every: All = False) -> None:
-    """Put paused runs back in the queue; they go on from their last checkpoint.
-
-    Example: timnet queue resume --all
-    """
+    """Put paused runs back in the queue; they go on from their last checkpoint."""
     _command(context, Command.RESUME, ids, "state:paused" if every else "")
 
 
-@app.command("cancel")
+@app.command("cancel", epilog=examples("queue cancel 7", "queue cancel 7.1-4"))
 def cancel(context: typer.Context, ids: Ids = None, every: All = False) -> None:
-    """Cancel runs. Their epochs so far stay to be seen, and retry brings them back.
-
-    Example: timnet queue cancel 7
-    """
+    """Cancel runs. Their epochs so far stay to be seen, and retry brings them back."""
     _command(context, Command.CANCEL, ids, "state:queued,running,paused" if every else "")
 
 
-@app.command("retry")
+@app.command("retry", epilog=examples("queue retry 7.3", "queue retry --failed"))
 def retry(
     context: typer.Context,
     ids: Ids = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed run.")] = False,
 ) -> None:
-    """Queue failed or cancelled runs again; they go on from their last checkpoint, under the same id.
-
-    Example: timnet queue retry --failed
-    """
+    """Queue failed or cancelled runs again; they go on from their last checkpoint, under the same id."""
     _command(context, Command.RETRY, ids, "state:failed" if failed else "")
 
 
-@app.command("move")
+@app.command("move", epilog=examples("queue move 7 --top", "queue move 7.3 --priority -1"))
 def move(
     context: typer.Context,
     ids: Ids = None,
     top: Annotated[bool, typer.Option("--top", help="Ahead of all that wait.")] = False,
-    priority: Annotated[int | None, typer.Option("--priority", help="This priority; higher runs first.")] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option("--priority", metavar="N", help="This priority; higher runs first."),
+    ] = None,
 ) -> None:
-    """Move waiting runs in the queue.
-
-    Examples: timnet queue move 7 --top, timnet queue move 7.3 --priority -1
-    """
+    """Move waiting runs in the queue."""
     from timnet.queue.service import expand_ids
 
     if top == (priority is not None):
         raise BadInput("say where to: --top, or --priority N")
-    with writing(context) as (registry, _):
-        moved = registry.runs.prioritise(expand_ids(registry, ids or []), priority)
-    say(f"moved {len(moved)} runs")
+    with reading(context) as (registry, _):
+        keys = expand_ids(registry, ids or [])
+        if not keys:
+            raise BadInput("name the runs to move, e.g. 7.3 or 7; list them with: timnet queue ls")
+        moved = registry.runs.prioritise(keys, priority)
+    say(f"moved {len(moved)} run{'' if len(moved) == 1 else 's'}")
 
 
-@app.command("rm")
+@app.command("rm", epilog=examples("queue rm 7", "queue rm 7 8 --yes"))
 def rm(
     context: typer.Context,
-    ids: Ids = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="EXPERIMENT", help="Whole experiments, e.g. 7.", autocompletion=complete.experiments),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Take experiments with all their runs, metrics and weights out of the registry. The same as timnet runs rm.
-
-    Example: timnet queue rm 7
-    """
+    """Delete experiments with all their runs, metrics and weights. The same as timnet runs rm."""
     from timnet.cli.runs import remove_experiments
 
     remove_experiments(context, ids or [], yes)
@@ -162,8 +164,10 @@ def rm(
 def _command(context: typer.Context, command: Command, ids: list[str] | None, filter_text: str) -> None:
     from timnet.queue.service import command_where_it_applies, expand_ids, look
 
-    with writing(context) as (registry, settings):
+    with reading(context) as (registry, settings):
         look(registry, settings.max_crashes, limit=0)
+        if filter_text and ids:
+            raise BadInput("name runs, or take every one with --all or --failed, not both")
         if filter_text:
             keys = [run.key for run in registry.runs.ls(filter_text)]
         else:
@@ -174,9 +178,9 @@ def _command(context: typer.Context, command: Command, ids: list[str] | None, fi
     for outcome in outcomes:
         said = f"asked to {outcome.intent}; it does so at its next step" if outcome.intent else f"is {outcome.now}"
         say(f"run {outcome.key} {said}")
-    for reason in passed if not filter_text and not outcomes else ():
-        say(reason)
     if passed and not outcomes and not filter_text:
-        raise BadInput(f"none of these runs could take {command}")
+        raise BadInput(f"none of these {len(passed)} runs can take it: {passed[0]}")
+    if passed and not filter_text:
+        say(f"{len(passed)} passed over: {passed[0]}{' ...' if len(passed) > 1 else ''}")
     if not keys:
         say(f"there is no run to {command}")

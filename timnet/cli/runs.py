@@ -2,47 +2,91 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timnet.cli.context import reading, writing
+from timnet.cli import complete
+from timnet.cli.context import reading
+from timnet.cli.help import FilterCommand, examples, filter_text
 from timnet.cli.output import epoch_text, print_json, print_table, say, score, selection_text, state_text
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
-from timnet.text import clean
 
 if TYPE_CHECKING:
+    from timnet.queue.logs import LogReader
     from timnet.registry import Registry
 
-app = typer.Typer(help="List, show, watch, tag and remove runs and experiments.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare, watch, tag and remove runs and experiments.", no_args_is_help=True)
+
+POLL_SECONDS = 0.3
+GOING = (RunState.QUEUED, RunState.RUNNING)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RunId = Annotated[str, typer.Argument(help="A run, e.g. 7.3 (experiment 7, fold 3).", show_default=False)]
-Ids = Annotated[list[str], typer.Argument(help="Runs or experiments: 7.3, 7, 7.1-4.", show_default=False)]
-ExperimentId = Annotated[int, typer.Argument(help="An experiment, e.g. 7.", show_default=False)]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="A run, e.g. 7.3 (experiment 7, fold 3).", show_default=False, autocompletion=complete.runs
+    ),
+]
+Ids = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN", help="Runs or experiments: 7.3, 7, 7.1-4.", show_default=False, autocompletion=complete.runs
+    ),
+]
+ExperimentId = Annotated[
+    int,
+    typer.Argument(
+        metavar="EXPERIMENT", help="An experiment, e.g. 7.", show_default=False, autocompletion=complete.experiments
+    ),
+]
 
 
-@app.command("ls")
+@app.command(
+    "ls",
+    cls=FilterCommand,
+    epilog=examples(
+        "runs ls corpus:EMODB 'uar>0.8' -state:failed",
+        "runs ls --sort uar --reverse --limit 10",
+        "runs ls --group experiment --json",
+    ),
+)
 def ls(
     context: typer.Context,
     terms: Annotated[
-        list[str] | None, typer.Argument(help="A filter, e.g. corpus:EMODB 'uar>0.8' state:done tag:paper.")
+        list[str] | None,
+        typer.Argument(
+            metavar="FILTER",
+            help="Terms that must all hold, e.g. corpus:EMODB 'uar>0.8' tag:paper; a minus in front excludes.",
+        ),
     ] = None,
     group: Annotated[
-        str | None, typer.Option("--group", help="experiment: one row an experiment, with mean, sd and n.")
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="WHAT",
+            help="experiment: one row an experiment, with mean, sd and n.",
+            autocompletion=complete.one_of("experiment"),
+        ),
     ] = None,
-    sort: Annotated[str, typer.Option(help="id, created, updated, uar, war, loss or queue.")] = "id",
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            help="id, created, updated, uar, war, loss or queue.",
+            autocompletion=complete.one_of("id", "created", "updated", "uar", "war", "loss", "queue"),
+        ),
+    ] = "id",
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The other way round.")] = False,
-    limit: Annotated[int | None, typer.Option(help="At most so many.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=10**9, help="At most N runs.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List runs; a term with a minus in front excludes, after a double dash: timnet runs ls -- -state:failed.
-
-    Examples: timnet runs ls corpus:EMODB 'uar>0.8', timnet runs ls --group experiment --json
-    """
+    """List runs, or with --group experiments; results with their protocol and selection rule."""
     from timnet.export.contract import run_object
     from timnet.queue import liveness, waiting
 
@@ -50,8 +94,7 @@ def ls(
         raise BadInput(f"cannot group by {group!r}; there is: experiment")
     with reading(context) as (registry, settings):
         liveness.reap(registry, settings.max_crashes)
-        text = " ".join(f'"{term}"' if " " in term else term for term in terms or [])
-        runs = registry.runs.ls(text, sort=sort, descending=reverse, limit=limit)
+        runs = registry.runs.ls(filter_text(terms), sort=sort, descending=reverse, limit=limit)
         if group:
             _list_experiments(registry, runs, as_json)
             return
@@ -73,7 +116,7 @@ def ls(
             epoch_text(run),
             score(run.uar),
             score(run.war),
-            clean(run.waiting_for or run.error or ""),
+            run.waiting_for or run.error or "",
         )
         for run in runs
     ]
@@ -112,12 +155,9 @@ def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) ->
     print_table(headings, rows, right=("UAR %", "WAR %", "n"), optional=("tags", "preset", "seed", "states"))
 
 
-@app.command("show")
+@app.command("show", epilog=examples("runs show 7.3", "runs show 7.3 --json"))
 def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
-    """Show one run: its settings, last epochs, checks, checkpoints and confusion matrix.
-
-    Example: timnet runs show 7.3 --json
-    """
+    """Show one run: its settings, last epochs, checks, checkpoints and confusion matrix."""
     from timnet.export.contract import run_details
     from timnet.queue import liveness, waiting
 
@@ -152,101 +192,128 @@ def _print_run(run: Run, details: dict[str, object], folder: str) -> None:
     print_confusion(details["confusion"])
 
 
-@app.command("logs")
+@app.command("compare", epilog=examples("runs compare 7 8", "runs compare 7 8 9 --json"))
+def compare(
+    context: typer.Context,
+    experiments: Annotated[
+        list[int],
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="Two experiments or more; each is set against the first.",
+            autocompletion=complete.experiments,
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Set experiments side by side: settings that differ, UAR and WAR, and the folds that both have."""
+    from timnet.cli.compare import print_comparison
+    from timnet.export import compare as core
+
+    with reading(context) as (registry, _):
+        found = core.compare(registry, experiments)
+    if as_json:
+        print_json(core.comparison_object(found))
+    else:
+        print_comparison(found)
+
+
+@app.command("logs", epilog=examples("runs logs 7.3 -n 20", "runs logs 7.3 --follow"))
 def logs(
     context: typer.Context,
     run_id: RunId,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows, until the run ends.")] = False,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="The last so many lines; 0: all.")] = 0,
+    lines: Annotated[int, typer.Option("--lines", "-n", metavar="N", min=0, help="Only the last N lines; 0: all.")] = 0,
 ) -> None:
-    """Print a run's log: all its attempts, in order.
+    """Print a run's log: all its attempts, in order."""
+    from timnet.queue import liveness
+    from timnet.queue.logs import LogReader
 
-    Example: timnet runs logs 7.3 -f
-    """
-    import sys
-
-    with reading(context) as (registry, _):
+    with reading(context) as (registry, settings):
         run = registry.runs.get(run_id)
-        path = registry.paths.run(run.uid).log
-        if not path.exists() and not follow:
-            raise BadInput(f"run {run_id} has no log yet: it is {run.state}")
-        position = 0
-        while True:
-            ended = registry.runs.by_id(run.id).state is not RunState.RUNNING
-            if path.exists():
-                with path.open("rb") as log:
-                    log.seek(position)
-                    text = log.read().decode(errors="replace")
-                    position = log.tell()
-                shown = text.splitlines()[-lines:] if lines and not follow else text.splitlines()
-                sys.stdout.writelines(f"{clean(line)}\n" for line in shown)
-                sys.stdout.flush()
-            if not follow or ended:
-                return
-            time.sleep(0.3)
+        log = LogReader(registry.paths.run(run.uid).log)
+        goes_on = follow and run.state in GOING
+        if not log.path.exists() and not goes_on:
+            raise BadInput(f"run {run.key} has no log: it is {run.state}")
+        if goes_on and run.state is RunState.QUEUED:
+            say(f"run {run.key} waits; its log follows once it starts")
+        _print_tail(log, lines, whole=not goes_on)
+        while goes_on:
+            time.sleep(POLL_SECONDS)
+            liveness.reap(registry, settings.max_crashes)
+            goes_on = registry.runs.by_id(run.id).state in GOING
+            _print_lines(log.lines(whole=not goes_on))
 
 
-@app.command("tag")
+def _print_tail(log: LogReader, lines: int, *, whole: bool) -> None:
+    """What the log holds now, or its last ``lines``."""
+    if not lines:
+        while found := log.lines(whole=whole):
+            _print_lines(found)
+        return
+    last: deque[str] = deque(maxlen=lines)
+    while found := log.lines(whole=whole):
+        last.extend(found)
+    _print_lines(last)
+
+
+def _print_lines(lines: Iterable[str]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+@app.command("tag", epilog=examples("runs tag 7 paper", "runs tag 7 paper --remove"))
 def tag(
     context: typer.Context,
     experiment: ExperimentId,
-    tags: Annotated[list[str], typer.Argument(help="Tags to add.", show_default=False)],
+    tags: Annotated[list[str], typer.Argument(metavar="TAG", help="Tags to add.", show_default=False)],
     remove: Annotated[bool, typer.Option("--remove", help="Remove them instead.")] = False,
 ) -> None:
-    """Tag an experiment, to find it again with tag:NAME.
-
-    Example: timnet runs tag 7 paper
-    """
-    with writing(context) as (registry, _):
+    """Tag an experiment, to find it again with tag:NAME."""
+    with reading(context) as (registry, _):
         found = registry.experiments.tag(experiment, *(((), tags) if remove else (tags, ())))
     say(f"experiment {experiment}: {' '.join(found.tags) or 'no tags'}")
 
 
-@app.command("note")
+@app.command("note", epilog=examples("runs note 7 'first try with the small batch'", "runs note 7 ''"))
 def note(
     context: typer.Context,
     experiment: ExperimentId,
-    text: Annotated[str, typer.Argument(help="The note; '' removes it.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; '' removes it.")],
 ) -> None:
-    """Write a note on an experiment.
-
-    Example: timnet runs note 7 "first try with the small batch"
-    """
-    with writing(context) as (registry, _):
+    """Write a note on an experiment."""
+    with reading(context) as (registry, _):
         registry.experiments.note(experiment, text)
     say(f"noted on experiment {experiment}")
 
 
-@app.command("watch")
+@app.command("watch", epilog=examples("runs watch 7", "runs watch 7.1-4"))
 def watch(context: typer.Context, ids: Ids) -> None:
-    """Watch runs until they end; Ctrl-C stops only the watching.
-
-    Example: timnet runs watch 7
-    """
+    """Watch runs until they end; Ctrl-C stops only the watching."""
     from timnet.cli.live import follow_runs
     from timnet.queue.service import expand_ids
 
-    with writing(context) as (registry, settings):
+    with reading(context) as (registry, settings):
         raise typer.Exit(follow_runs(registry, settings, expand_ids(registry, ids)))
 
 
-@app.command("wait")
+@app.command("wait", epilog=examples("runs wait 7 && timnet export table 7", "runs wait 7.1-4 --timeout 600"))
 def wait(
     context: typer.Context,
     ids: Ids,
-    timeout: Annotated[float, typer.Option(help="Give up after so many seconds; 0: never.")] = 0,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0, help="Give up after so many seconds; 0: never.")
+    ] = 0,
 ) -> None:
-    """Wait, silently, until runs have ended: exit status 0 when all are done, 1 when one is not.
-
-    Example: timnet runs wait 7 && timnet export table 7
-    """
-    from timnet.queue.liveness import reap
+    """Wait until runs have ended: exit status 0 when all are done, 1 when one is not."""
+    from timnet.queue.liveness import reap, workers
     from timnet.queue.service import expand_ids
     from timnet.states import ENDED
 
     started = time.monotonic()
-    with writing(context) as (registry, settings):
+    with reading(context) as (registry, settings):
         keys = expand_ids(registry, ids)
+        if not workers(registry) and any(registry.runs.get(key).state not in ENDED for key in keys):
+            say("no worker takes runs now; start one: timnet work --detach")
         while True:
             reap(registry, settings.max_crashes)
             runs = [registry.runs.get(key) for key in keys]
@@ -255,42 +322,46 @@ def wait(
             if timeout and time.monotonic() - started > timeout:
                 say(f"still not ended after {timeout:g} s: {', '.join(r.key for r in runs if r.state not in ENDED)}")
                 raise typer.Exit(1)
-            time.sleep(0.3)
+            time.sleep(POLL_SECONDS)
 
 
-@app.command("rm")
+@app.command("rm", epilog=examples("runs rm 7", "runs rm 7 8 --yes"))
 def rm(
     context: typer.Context,
-    ids: Ids,
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="EXPERIMENT", help="Whole experiments, e.g. 7.", autocompletion=complete.experiments),
+    ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Delete experiments with all their runs, metrics and weights. There is no way back.
-
-    Example: timnet runs rm 7
-    """
+    """Delete experiments with all their runs, metrics and weights. There is no way back."""
     remove_experiments(context, ids, yes)
 
 
 def remove_experiments(context: typer.Context, ids: Sequence[str], yes: bool) -> None:
     """Delete whole experiments after asking; a single fold cannot be removed, its experiment would be a lie."""
-    import shutil
+    from timnet.queue.service import delete_experiments
 
-    numbers = [text for text in ids if not text.isdecimal()]
-    if numbers or not ids:
-        raise BadInput(
-            f"{numbers[0] if numbers else 'nothing'} names no experiment; whole experiments are removed, e.g. 7"
-        )
-    with writing(context) as (registry, _):
-        experiments = [registry.experiments.get(int(text)) for text in ids]
-        for experiment in experiments:
-            runs = registry.runs.of_experiment(experiment.id)
-            done = sum(run.state is RunState.DONE for run in runs)
-            question = (
-                f"delete experiment {experiment.id} ({experiment.corpus}, {len(runs)} runs, {done} done) for good?"
-            )
-            if not yes and not typer.confirm(question, err=True):
-                say("nothing was deleted")
-                raise typer.Exit(1)
-            for uid in registry.experiments.delete(experiment.id):
-                shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
-            say(f"deleted experiment {experiment.id}")
+    if not ids:
+        raise BadInput("name the experiments to delete, e.g. 7; list them with: timnet runs ls --group experiment")
+    for text in ids:
+        if not (text.isdecimal() and len(text) < 10):
+            raise BadInput(f"{text!r} names no experiment; whole experiments are deleted, e.g. 7")
+    with reading(context) as (registry, _):
+        experiments = registry.experiments.ls(int(text) for text in ids)
+        runs = [run for experiment in experiments for run in registry.runs.of_experiment(experiment.id)]
+        done = sum(run.state is RunState.DONE for run in runs)
+        named = ", ".join(f"{experiment.id} ({experiment.corpus})" for experiment in experiments)
+        what = f"experiment{'' if len(experiments) == 1 else 's'} {named}: {len(runs)} runs, {done} of them done"
+        if not yes and not _agreed(f"delete {what}, for good?"):
+            say("nothing was deleted")
+            raise typer.Exit(1)
+        delete_experiments(registry, [experiment.id for experiment in experiments])
+    say(f"deleted {what}")
+
+
+def _agreed(question: str) -> bool:
+    """Ask at the terminal; where there is none to ask at, that is a misuse."""
+    if not sys.stdin.isatty():
+        raise BadInput(f"{question} There is no terminal to ask at; say it with --yes")
+    return typer.confirm(question, err=True)

@@ -6,16 +6,25 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import reading, writing
+from timnet.cli.context import creating, reading
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
+from timnet.cli.help import examples
 from timnet.cli.output import describe, print_json, print_table, progress_bar, say
 from timnet.records import CorpusRecord
 from timnet.settings import Settings
 
+WORK_EXAMPLES = examples("work --jobs 2", "work --stay --detach")
+TRAIN_EXAMPLES = examples(
+    "train EMODB --folds 10 --only 1,2 --epochs 20", "train EMODB --set lr=5e-4,1e-3", "train EMODB SAVEE --detach"
+)
+
 workers_app = typer.Typer(help="Worker processes: list them, stop them.", no_args_is_help=True)
 
 Jobs = Annotated[
-    int, typer.Option("--jobs", "-j", min=0, help="Runs at once; 0: as the settings say, else one a core.")
+    int,
+    typer.Option(
+        "--jobs", "-j", metavar="N", min=0, max=1024, help="Runs at once; 0: as the settings say, else one a core."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -29,15 +38,13 @@ def work(
     """Work on the queue until nothing waits; with --stay, for ever.
 
     Ctrl-C gives the current runs back to the queue; they go on later from their last checkpoint.
-
-    Examples: timnet work --jobs 2, timnet work --stay --detach
     """
     from dataclasses import replace
 
     from timnet.queue.service import start_worker
     from timnet.queue.worker import Worker
 
-    with writing(context) as (registry, settings):
+    with creating(context) as (registry, settings):
         settings = replace(settings, jobs=jobs or settings.jobs)
         if detach:
             pid = start_worker(settings.db, settings.jobs_here, stay=stay)
@@ -56,16 +63,14 @@ def train(
     """Queue experiments, work on them in the background, and watch.
 
     Closing the terminal, or Ctrl-C, ends the watching and never the training.
-
-    Examples: timnet train EMODB --folds 10 --only 1,2 --epochs 20, timnet train EMODB --set lr=5e-4,1e-3
     """
     from dataclasses import replace
 
-    from timnet.cli.live import follow_runs
+    from timnet.cli.live import command_for, follow_runs
     from timnet.queue.plan import plan
     from timnet.queue.service import ensure_worker
 
-    with writing(context) as (registry, settings):
+    with reading(context) as (registry, settings):
         settings = replace(settings, jobs=jobs or settings.jobs)
         planned = plan(registry, options.request())
         for corpus in {one.corpus.id: one.corpus for one in planned}.values():
@@ -76,7 +81,8 @@ def train(
             say(describe(experiment))
         if detach:
             ensure_worker(registry, settings.jobs_here)
-            say(f"{len(keys)} runs queued; watch them: timnet runs watch {' '.join(str(e.id) for e in made)}")
+            ids = " ".join(str(experiment.id) for experiment in made)
+            say(f"{len(keys)} runs queued; watch them: {command_for(settings)} runs watch {ids}")
             return
         raise typer.Exit(follow_runs(registry, settings, keys, work=True))
 
@@ -93,12 +99,9 @@ def _features(corpus: CorpusRecord, settings: Settings) -> None:
         ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
 
 
-@workers_app.command("ls")
+@workers_app.command("ls", epilog=examples("workers ls", "workers ls --json"))
 def workers_ls(context: typer.Context, as_json: Json = False) -> None:
-    """List the workers that live, proved by the locks they hold.
-
-    Example: timnet workers ls
-    """
+    """List the workers that live, proved by the locks they hold."""
     from timnet.queue.liveness import workers
 
     with reading(context) as (registry, _):
@@ -127,18 +130,18 @@ def workers_ls(context: typer.Context, as_json: Json = False) -> None:
     print_table(("worker", "host", "pid", "busy", "runs", "since"), rows, right=("pid", "busy"))
 
 
-@workers_app.command("stop")
+@workers_app.command("stop", epilog=examples("workers stop", "workers stop --drain"))
 def workers_stop(
     context: typer.Context,
     drain: Annotated[bool, typer.Option("--drain", help="Let them finish the runs they are at.")] = False,
 ) -> None:
-    """Stop all workers here; their runs go back to the queue and lose nothing that was checkpointed.
-
-    Example: timnet workers stop --drain
-    """
+    """Stop all workers here; their runs go back to the queue and lose nothing that was checkpointed."""
     from timnet.queue.service import stop_workers
 
-    with writing(context) as (registry, _):
+    with reading(context) as (registry, _):
         asked = stop_workers(registry, drain=drain)
-    doing = "finish their runs and end" if drain else "end"
-    say(f"asked {len(asked)} workers to {doing}" if asked else "no worker lives here")
+    doing = "end after its current runs" if drain else "end"
+    for worker in asked:
+        say(f"asked worker {worker.pid} to {doing}")
+    if not asked:
+        say("no worker lives here")
