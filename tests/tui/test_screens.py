@@ -29,7 +29,7 @@ from timnet_tui.charts import draw as drawing
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import DARK
+from timnet_tui.palette import DARK, LIGHT
 from timnet_tui.screens.run import RunScreen
 from timnet_tui.snapshot import Health
 from timnet_tui.widgets.facts import Facts
@@ -273,6 +273,34 @@ async def test_the_event_loop_goes_on_while_curves_are_drawn() -> None:
             await asyncio.sleep(0.02)
             lags.append(time.perf_counter() - start - 0.02)
         assert sorted(lags)[len(lags) // 2] < 0.03
+
+
+async def test_another_theme_recolours_what_was_drawn_before() -> None:
+    app = app_with()
+    async with app.run_test(size=(160, 48)) as pilot:
+        await until(pilot, lambda: grid_of(pilot).row is not None)
+        for _ in range(2):
+            await until(pilot, lambda: app.screen._detail is not None)
+            for colours in (LIGHT, DARK):
+                await pilot.press("t")
+                await until(
+                    pilot, lambda colours=colours: colours.states[RunState.RUNNING] in _colours_of(app, "2.3 EMODB")
+                )
+            await pilot.press("enter")
+        for colours in (LIGHT, DARK):
+            await pilot.press("t")
+            await until(pilot, lambda colours=colours: colours.text in _colours_of(app, "improved to"))
+            await until(pilot, lambda colours=colours: colours.validation in _colours_of(app, "⠉"))
+
+
+def _colours_of(app: TimnetApp, text: str) -> set[tuple[int, int, int] | None]:
+    """The colours in which ``text`` stands on the screen."""
+    parts = (part for line in app.screen._compositor.render_strips(app.size) for part in line)
+    return {
+        tuple(part.style.color.triplet) if part.style and part.style.color and part.style.color.triplet else None
+        for part in parts
+        if text in part.text
+    }
 
 
 # what is not loaded

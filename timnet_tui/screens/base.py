@@ -14,7 +14,7 @@ from timnet.states import Command
 from timnet_tui import commands, wording
 from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.confirm import Confirm
-from timnet_tui.snapshot import Snapshot, Watch
+from timnet_tui.snapshot import Detail, Snapshot, Watch
 
 if TYPE_CHECKING:
     from timnet_tui.app import TimnetApp
@@ -30,10 +30,19 @@ class RegistryScreen(Screen[None]):
 
     #: whether the widgets are there: news may come before
     ready = False
+    #: what is shown of the watched run
+    _detail: Detail | None = None
 
     def on_mount(self) -> None:
         """From now on there are widgets."""
         self.ready = True
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.repaint())
+
+    def repaint(self) -> None:
+        """Show everything again, in the colours of another theme."""
+        self._detail = None
+        if self.timnet.snapshot is not None:
+            self.show(self.timnet.snapshot)
 
     @abstractmethod
     def show(self, snapshot: Snapshot) -> None:

@@ -22,7 +22,7 @@ from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.snapshot import Detail, Health, Snapshot, Watch
 from timnet_tui.widgets.grid import FoldGrid
 from timnet_tui.widgets.status import StatusStrip
-from timnet_tui.widgets.title import run_title
+from timnet_tui.widgets.title import experiment_title, run_title
 
 #: the curves beside the grid want this much, and appear when the terminal is this wide
 CURVES_WIDTH, CURVES_FROM = 56, 130
@@ -36,7 +36,6 @@ class GridScreen(RegistryScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._detail: Detail | None = None
         self._log_scale = False
         self._curves_width = 0
 
@@ -102,20 +101,22 @@ class GridScreen(RegistryScreen):
             self.rewatch()
 
     def _show_curves(self, detail: Detail | None) -> None:
-        run = self.grid.run
+        run, row = self.grid.run, self.grid.row
         about = self.query_one("#about", Static)
+        colours = palette(dark=self.app.current_theme.dark)
         accuracy, loss = self.query_one("#accuracy", Chart), self.query_one("#loss", Chart)
-        if run is None or detail is None or detail.run.id != run.id:
-            if self._detail is not None or run is None:
-                self._detail = None
-                about.update(Text("no run is selected" if run is None else ""))
-                accuracy.show(None)
-                loss.show(None)
+        if run is None:
+            self._detail = None
+            about.update(experiment_title(row, colours) if row and not self.grid.fold else "")
+            accuracy.show(None, "select a fold to see its curves")
+            loss.show(None)
             return
+        if detail is None or detail.run.id != run.id:
+            return  # it will come in a moment; until then the curves of before stay
         if detail == self._detail:
             return
         self._detail = detail
-        about.update(run_title(detail.run, palette(dark=self.app.current_theme.dark)))
+        about.update(run_title(detail.run, colours))
         accuracy.show(accuracy_plot(detail), "no epoch is finished yet")
         loss.show(loss_plot(detail, log=self._log_scale), "no epoch is finished yet")
 

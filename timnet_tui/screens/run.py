@@ -39,7 +39,6 @@ class RunScreen(RegistryScreen):
     def __init__(self, run_id: int) -> None:
         super().__init__()
         self._run_id = run_id
-        self._detail: Detail | None = None
         self._all_events = False
         self._log_scale = False
         #: None until a user chooses: then the log shows where there is room

@@ -127,4 +127,4 @@ def _best(detail: Detail) -> str | None:
 
 
 def _kept(checkpoint: Checkpoint) -> str:
-    return f"{checkpoint.kind} weights of epoch {checkpoint.epoch}"
+    return f"{checkpoint.kind}, epoch {checkpoint.epoch}"

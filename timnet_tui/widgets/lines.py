@@ -67,10 +67,9 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         if self._following:
             self.call_after_refresh(self.scroll_end, animate=False, x_axis=False)
 
-    def notify_style_update(self) -> None:
-        """Another theme needs other colours."""
-        super().notify_style_update()
-        self._lines = {}
+    def on_mount(self) -> None:
+        """Lines that were made stay, until the theme changes."""
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self._lines.clear())
 
     def render_line(self, y: int) -> Strip:
         """The title stays, the lines scroll below it."""

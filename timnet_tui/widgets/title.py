@@ -10,6 +10,7 @@ from timnet_tui import wording
 from timnet_tui.cells import percent_done
 from timnet_tui.palette import GLYPHS, Palette
 from timnet_tui.render import style
+from timnet_tui.snapshot import ExperimentRow
 
 OPTIMISTIC = "optimistic"
 
@@ -25,6 +26,15 @@ def run_title(run: Run, colours: Palette) -> Text:
     text.append(f"  {clean(run.protocol)} {run.fold}/{run.folds}", style(colours.faint))
     text.append(f"  {clean(run.preset)}  seed {run.seed}", style(colours.faint))
     return text
+
+
+def experiment_title(row: ExperimentRow, colours: Palette) -> Text:
+    """``2 EMODB, all folds  UAR 78.5 ± 10.1  n 2/10``: a mean never stands without its n."""
+    text = Text(no_wrap=True).append(f"{row.id} {clean(row.corpus)}, all folds", style(colours.accent, bold=True))
+    if row.uar.mean is not None:
+        spread = "" if row.uar.sd is None else f" ± {wording.percent(row.uar.sd)}"
+        text.append(f"  UAR {wording.percent(row.uar.mean)}{spread}", style(colours.text, bold=True))
+    return text.append(f"  n {row.uar.n}/{row.folds}", style(colours.text))
 
 
 def _standing(run: Run) -> str:
