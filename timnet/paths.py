@@ -57,6 +57,11 @@ class RunPaths:
         """Penultimate layer of every utterance of the corpus, float32 ``[n, filters]``; row i is item i."""
         return self.folder / "embeddings.npy"
 
+    @property
+    def confusion(self) -> Path:
+        """The confusion matrix of a run whose single predictions are not known, as JSON (``timnet/imports``)."""
+        return self.folder / "confusion.json"
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryPaths:

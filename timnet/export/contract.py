@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from timnet.evaluation.summary import Summary
+from timnet.export.confusion import confusion_of
 from timnet.export.tables import FoldRow, ResultRow, scores_of
 from timnet.records import Checkpoint, EpochMetrics, Event, Experiment, Run, RunState
 from timnet.registry import Registry
@@ -85,7 +86,7 @@ def experiment_object(experiment: Experiment, runs: Sequence[Run]) -> Object:
         "selection": experiment.selection,
         "optimistic": experiment.optimistic,
         "seed": experiment.seed,
-        "n": scores.uar.n,
+        "n": scores.war.n,
         "folds": experiment.folds,
         "uar": summary_object(scores.uar),
         "war": summary_object(scores.war),
@@ -185,11 +186,6 @@ def number(value: float | None) -> float | None:
 
 
 def _confusion(registry: Registry, run: Run, experiment: Experiment) -> Object | None:
-    from timnet.evaluation.scores import confusion
-
-    predictions = registry.results.predictions(run.id)
-    if not len(predictions.item):
-        return None
     labels = registry.corpora.by_id(experiment.corpus_id).classes
-    matrix = confusion(predictions.truth, predictions.predicted, len(labels))
-    return {"labels": list(labels), "matrix": matrix.tolist()}
+    matrix = confusion_of(registry, run, labels)
+    return None if matrix is None else {"labels": list(labels), "matrix": matrix.tolist()}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput
 from timnet.evaluation.summary import FoldScores
+from timnet.export.confusion import confusion_of
 from timnet.export.tables import scores_of
 from timnet.records import EpochMetrics, Experiment, Run, RunState
 from timnet.registry import Registry
@@ -40,7 +41,7 @@ class FoldCurves:
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """The test predictions of several folds together: int64 ``[n]``, class indices of ``classes``."""
+    """The test predictions of several folds together, in no order: int64 ``[n]``, class indices of ``classes``."""
 
     classes: tuple[str, ...]
     truth: NDArray[np.int64]
@@ -101,19 +102,19 @@ def finished_runs(registry: Registry, experiment: Experiment, fold: int | None =
 
 
 def pooled(registry: Registry, experiment: Experiment, fold: int | None = None) -> Pooled:
-    """The predictions of the finished folds, one after the other, or those of one ``fold``.
+    """The predictions of all finished folds, or those of one ``fold``.
 
     Raises :class:`BadInput` where no fold is finished or none kept its predictions.
     """
     import numpy as np
 
     runs = finished_runs(registry, experiment, fold)
-    predictions = [registry.results.predictions(run.id) for run in runs]
-    truth = np.concatenate([one.truth for one in predictions])
-    if not len(truth):
-        raise BadInput(f"experiment {experiment.id} kept no predictions, so there is no confusion to draw")
     classes = registry.corpora.by_id(experiment.corpus_id).classes
-    return Pooled(classes, truth, np.concatenate([one.predicted for one in predictions]), scores_of(runs))
+    matrices = [matrix for run in runs if (matrix := confusion_of(registry, run, classes)) is not None]
+    if not matrices:
+        raise BadInput(f"experiment {experiment.id} kept no predictions, so there is no confusion to draw")
+    pairs = np.repeat(np.arange(len(classes) ** 2), np.sum(matrices, axis=0).reshape(-1))
+    return Pooled(classes, pairs // len(classes), pairs % len(classes), scores_of(runs))
 
 
 def embedded(registry: Registry, experiment: Experiment, fold: int | None = None) -> Embedded:

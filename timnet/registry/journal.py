@@ -99,10 +99,30 @@ class Journal:
                 pk=("run_id", "kind"),
             )
 
+    def artifact(self, kind: str, path: Path) -> None:
+        """Record where a file lies that the run leaves beside its weights."""
+        with self.db.write():
+            self._own()
+            self._artifact(kind, path)
+
+    def history(self, records: Sequence[EpochRecord]) -> None:
+        """Write the epochs and checks of a run that was trained elsewhere, all at once and in their order."""
+        with self.db.write():
+            self._own()
+            about = {"run_id": self.run_id, "attempt": self.attempt, "time": now()}
+            self.db.table("epochs").insert_all({**about, **asdict(record.metrics)} for record in records)
+            for record in records:
+                self._event_of_check(record)
+            if records:
+                self._set_progress(records[-1])
+
     def done(
-        self, uar: float, war: float, predictions: Iterable[Prediction], embeddings: Path | None, text: str
+        self, uar: float | None, war: float, predictions: Iterable[Prediction], embeddings: Path | None, text: str
     ) -> None:
-        """End the run with its result: scores as fractions, one prediction for each test utterance."""
+        """End the run with its result: scores as fractions, one prediction for each test utterance.
+
+        ``uar`` is None only where what another program left behind does not tell it.
+        """
         with self.db.write():
             self._own()
             self.db.connection.execute("DELETE FROM predictions WHERE run_id = ?", (self.run_id,))
@@ -158,6 +178,9 @@ class Journal:
     def _insert_epoch(self, record: EpochRecord) -> None:
         metrics = asdict(record.metrics)
         self.db.table("epochs").insert({"run_id": self.run_id, "attempt": self.attempt, "time": now(), **metrics})
+        self._event_of_check(record)
+
+    def _event_of_check(self, record: EpochRecord) -> None:
         self._runs.event(
             self.run_id, record.check.kind, record.check.text, attempt=self.attempt, epoch=record.metrics.epoch
         )

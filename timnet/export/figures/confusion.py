@@ -33,7 +33,7 @@ def draw_confusion(experiment: Experiment, pooled: Pooled, fold: int | None) -> 
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     scores = pooled.scores
-    of = f"fold {fold} of {experiment.folds}" if fold else folds_text(scores.uar.n, experiment.folds)
+    of = f"fold {fold} of {experiment.folds}" if fold else folds_text(scores.war.n, experiment.folds)
     title = f"{experiment.corpus}: confusion of {matrix.sum()} utterances, {of}"
     frame(figure, title, facts(experiment), _note(scores.uar, scores.war, fold))
     return figure
@@ -57,6 +57,6 @@ def _cells(matrix: NDArray[np.int64]) -> list[tuple[tuple[int, int], int]]:
 def _note(uar: Summary, war: Summary, fold: int | None) -> str:
     scores = f"UAR {percent(uar.mean, uar.sd)} %, WAR {percent(war.mean, war.sd)} %"
     cells = "Each cell: utterances, and percent of the true class."
-    if fold or uar.n == 1:
+    if fold or war.n == 1:
         return f"{scores} (n = 1). {cells}"
-    return f"Mean ± sd over n = {uar.n} folds: {scores}. {cells} All folds are counted together here."
+    return f"Mean ± sd over n = {war.n} folds: {scores}. {cells} All folds are counted together here."
