@@ -27,8 +27,15 @@ def mfcc(path: Path, recipe: MfccRecipe, sha256: str | None = None) -> NDArray[n
 
 def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.float32]:
     """The MFCCs of an audio file's bytes, float32 ``[frames, n_mfcc]``; ``name`` is for messages."""
+    return mfcc_of_signal(signal_of_bytes(audio, recipe, name), recipe)
+
+
+def signal_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.float32]:
+    """The sound of an audio file's bytes, mono at the recipe's rate: float32 ``[samples]``, one at least.
+
+    Raises :class:`CorpusError` naming the file, as ``name``, where it cannot be decoded or holds no sound.
+    """
     import librosa
-    import numpy as np
     import soundfile
 
     try:
@@ -37,6 +44,14 @@ def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.flo
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
     if signal.size == 0:
         raise CorpusError(f"{name} holds no sound (zero samples); restore or remove it")
+    return signal
+
+
+def mfcc_of_signal(signal: NDArray[np.float32], recipe: MfccRecipe) -> NDArray[np.float32]:
+    """The MFCCs of a signal ``[samples]`` at the recipe's rate, made as long as it says: float32 ``[frames, n_mfcc]``."""
+    import librosa
+    import numpy as np
+
     coefficients = librosa.feature.mfcc(
         y=fit_length(signal, recipe.signal_length),
         sr=recipe.sample_rate,
