@@ -28,7 +28,7 @@ from timnet_tui.app import TimnetApp
 from timnet_tui.charts import draw as drawing
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
-from timnet_tui.messages import CommandEnded
+from timnet_tui.messages import ChartDrawn, CommandEnded
 from timnet_tui.palette import DARK, LIGHT
 from timnet_tui.screens.run import RunScreen
 from timnet_tui.snapshot import Health
@@ -65,13 +65,13 @@ async def test_hostile_text_is_shown_as_text_and_does_nothing() -> None:
     given = snapshot([bad], problem="", db=Path(f"/data/{HOSTILE.replace('/', '')}.db"))
     app = app_with(given)
     app._poller._reader = Hostile(given)
-    async with app.run_test(size=(160, 60)) as pilot:
+    async with app.run_test(size=(160, 60), notifications=True) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         on_grid = text_of(app)
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.query_one("#log", Lines).shown)
-        app.on_command_ended(CommandEnded(HOSTILE.replace("\x1b", "?")))
-        await pilot.pause()
+        app.on_command_ended(CommandEnded("told [@click=app.quit]you[/you]"))
+        await until(pilot, lambda: "told [@click=app.quit]you[/you]" in text_of(app))
         on_run = text_of(app)
         for shown in (on_grid, on_run):
             assert not any(character in shown for character in FORBIDDEN)
@@ -254,7 +254,10 @@ async def test_charts_are_drawn_in_a_thread_and_late_ones_of_another_run_dropped
         await until(pilot, lambda: chart._plot is not None and chart._plot.key == ("loss", 202))
         gate.set()
         await until(pilot, lambda: "('loss', 202)" in text_of(app))
-        assert "('loss', 203)" not in text_of(app)
+        before = chart._strips
+        chart.on_chart_drawn(ChartDrawn(("loss", 203), chart._room(), []))  # another run's
+        chart.on_chart_drawn(ChartDrawn(("loss", 202), (10, 10), []))  # of another size
+        assert chart._strips is before
     assert threading.main_thread().name not in threads
 
 
@@ -290,6 +293,7 @@ async def test_another_theme_recolours_what_was_drawn_before() -> None:
         for colours in (LIGHT, DARK):
             await pilot.press("t")
             await until(pilot, lambda colours=colours: colours.text in _colours_of(app, "improved to"))
+            await until(pilot, lambda colours=colours: colours.text in _colours_of(app, "epoch 39 of 20"))
             await until(pilot, lambda colours=colours: colours.validation in _colours_of(app, "⠉"))
 
 
