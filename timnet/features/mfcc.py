@@ -36,6 +36,7 @@ def signal_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.f
     Raises :class:`CorpusError` naming the file, as ``name``, where it cannot be decoded or holds no sound.
     """
     import librosa
+    import numpy as np
     import soundfile
 
     try:
@@ -44,11 +45,11 @@ def signal_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.f
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
     if signal.size == 0:
         raise CorpusError(f"{name} holds no sound (zero samples); restore or remove it")
-    return signal
+    return np.asarray(signal, np.float32)
 
 
 def mfcc_of_signal(signal: NDArray[np.float32], recipe: MfccRecipe) -> NDArray[np.float32]:
-    """The MFCCs of a signal ``[samples]`` at the recipe's rate, made as long as it says: float32 ``[frames, n_mfcc]``."""
+    """The MFCCs of a signal ``[samples]`` at the recipe's rate, once made as long as it says: as :func:`mfcc`."""
     import librosa
     import numpy as np
 
