@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from timnet.records import Run, RunState, Want
 from timnet.registry.runs import Outcome
+from timnet.states import COMMANDS, Command
 from timnet.text import clean
 
 WANTED = {Want.PAUSE: "asked to pause", Want.CANCEL: "asked to cancel", Want.STOP: "asked to go back to the queue"}
@@ -31,7 +32,7 @@ def outcome(outcomes: Sequence[Outcome], passed: Sequence[str]) -> str:
     """What a command did, in a line or two."""
     lines = []
     for text, keys in _grouped(outcomes).items():
-        lines.append(f"{_names(keys)} {text}")
+        lines.append(f"{_names(keys)}: {text}")
     if passed:
         lines.append(f"{len(passed)} passed over: {passed[0]}")
     return clean_lines(lines) or "nothing to do"
@@ -45,10 +46,12 @@ def cancel_question(runs: Sequence[Run]) -> tuple[str, str] | None:
     if len(runs) == 1:
         run = training[0]
         return f"Cancel run {run.key}?", f"It is training and has finished epoch {run.epoch} of {run.epochs}."
+    concerned = [run for run in runs if run.state is RunState.RUNNING or run.state in COMMANDS[Command.CANCEL][0]]
+    waiting = len(concerned) - len(training)
     keys = _names([run.key for run in training])
     return (
-        f"Cancel {len(runs)} runs of experiment {runs[0].experiment_id}?",
-        f"{keys} {'is' if len(training) == 1 else 'are'} training; the others wait.",
+        f"Cancel {len(concerned)} runs of experiment {runs[0].experiment_id}?",
+        f"Training: {keys}." + (f" Waiting or paused: {waiting}." if waiting else ""),
     )
 
 
@@ -60,7 +63,7 @@ def clean_lines(lines: Sequence[str]) -> str:
 def _grouped(outcomes: Sequence[Outcome]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for one in outcomes:
-        text = f"{WANTED[one.intent]}: it does so within an epoch" if one.intent else f"is now {one.now}"
+        text = f"{WANTED[one.intent]}, within an epoch" if one.intent else f"now {one.now}"
         groups.setdefault(text, []).append(one.key)
     return groups
 

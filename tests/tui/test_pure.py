@@ -253,8 +253,8 @@ def test_outcomes_are_grouped_and_what_was_passed_over_is_said() -> None:
     ]
     said = wording.outcome(outcomes, ["cannot pause run 2.4: it is done"])
     assert said.splitlines() == [
-        "2.1, 2.2 is now paused",
-        "2.3 asked to pause: it does so within an epoch",
+        "2.1, 2.2: now paused",
+        "2.3: asked to pause, within an epoch",
         "1 passed over: cannot pause run 2.4: it is done",
     ]
 
@@ -264,9 +264,9 @@ def test_only_training_runs_are_asked_about() -> None:
     title, text = wording.cancel_question([training(2, 3, 12)]) or ("", "")
     assert "2.3" in title
     assert "12 of 20" in text
-    title, text = wording.cancel_question([run(2, 1), training(2, 3, 12)]) or ("", "")
+    title, text = wording.cancel_question([run(2, 1), training(2, 3, 12), done(2, 2, 0.9)]) or ("", "")
     assert "2 runs" in title
-    assert "2.3 is training" in text
+    assert text == "Training: 2.3. Waiting or paused: 1."
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
