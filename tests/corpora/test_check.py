@@ -22,20 +22,24 @@ def test_the_whole_emodb_has_no_problem_and_the_contract_s_keys():
         "speakers": 10,
         "classes": {"angry": 127, "boredom": 81, "disgust": 46, "fear": 69, "happy": 71, "neutral": 79, "sad": 62},
         "problems": [],
+        "layout": "emodb",
+        "notes": [],
+        "files": [],
     }
 
 
 @pytest.fixture
 def registered(tmp_path):
     """A folder of four recordings, and the list made of it."""
-    for seed, name in enumerate(("03a01Wa.wav", "03a01Wb.wav", "08a02Fb.wav", "16b10Td.wav")):
+    for seed, name in enumerate(("03a01Wa.wav", "03a02Wb.wav", "08a04Ff.wav", "16b10Td.wav")):
         write_wav(tmp_path / "corpus" / name, seed=seed)
     return tmp_path / "corpus", scan(tmp_path / "corpus", EMODB).utterances
 
 
 def about_files(registered):
     folder, utterances = registered
-    return [p for p in check(utterances, EMODB, folder).problems if not p.startswith(("class ", "speaker "))]
+    counts = ("class ", "speaker ", "published, but not here")
+    return [p for p in check(utterances, EMODB, folder).problems if not p.startswith(counts)]
 
 
 def test_counts_that_differ_from_the_published_ones_are_told_by_class_and_speaker(registered):
@@ -45,7 +49,10 @@ def test_counts_that_differ_from_the_published_ones_are_told_by_class_and_speake
     assert (verdict.utterances, verdict.speakers) == (4, 3)
     assert "class angry has 2 utterances, 127 are published" in verdict.problems
     assert "speaker 09 has 0 utterances, 43 are published" in verdict.problems
-    assert len(verdict.problems) == 7 + 10
+    assert verdict.problems[-1].startswith("published, but not here: 531 (03a01Fa.wav, 03a01Nc.wav, ")
+    assert len(verdict.problems) == 7 + 10 + 1
+    (missing,) = verdict.to_dict()["files"]
+    assert len(missing["paths"]) == 531, "JSON names them all"
 
 
 def test_an_untouched_folder_has_no_problem_with_its_files(registered):
@@ -55,12 +62,12 @@ def test_an_untouched_folder_has_no_problem_with_its_files(registered):
 def test_a_file_gone_changed_or_new_is_named(registered):
     folder, _ = registered
     (folder / "03a01Wa.wav").unlink()
-    write_wav(folder / "08a02Fb.wav", seed=77)
-    write_wav(folder / "09a01Na.wav", seed=78)
+    write_wav(folder / "08a04Ff.wav", seed=77)
+    write_wav(folder / "09a01Nb.wav", seed=78)
     assert about_files(registered) == [
         "missing since the corpus was added: 1 (03a01Wa.wav)",
-        "changed since the corpus was added: 1 (08a02Fb.wav)",
-        "new since the corpus was added, not used: 1 (09a01Na.wav)",
+        "changed since the corpus was added: 1 (08a04Ff.wav)",
+        "new since the corpus was added, not used: 1 (09a01Nb.wav)",
     ]
 
 
@@ -71,8 +78,33 @@ def test_a_folder_that_is_gone_is_one_problem(registered):
     assert "there is no folder" in problem
 
 
-def test_byte_identical_recordings_are_named_together(registered):
+def test_recordings_that_are_one_sound_under_two_published_names_are_named_together(registered):
     folder, _ = registered
-    shutil.copy(folder / "03a01Wa.wav", folder / "12a05Ac.wav")
+    shutil.copy(folder / "03a01Wa.wav", folder / "12a05Nd.wav")
     problems = about_files((folder, scan(folder, EMODB).utterances))
-    assert problems == ["byte-identical: 03a01Wa.wav, 12a05Ac.wav"]
+    assert problems == ["byte-identical, yet named as different utterances: 2 (03a01Wa.wav, 12a05Nd.wav)"]
+
+
+def test_a_published_sound_under_an_unpublished_name_is_left_out(registered):
+    folder, utterances = registered
+    shutil.copy(folder / "03a01Wa.wav", folder / "12a05Ac.wav")
+    assert scan(folder, EMODB).utterances == utterances
+    assert about_files(registered) == [
+        "left out, the same bytes as a published recording under a name that is not published: 1 (12a05Ac.wav)"
+    ]
+
+
+def test_a_name_that_fits_but_was_never_published_is_used_and_told(registered):
+    folder, _ = registered
+    write_wav(folder / "12a05Ac.wav", seed=80)
+    problems = about_files((folder, scan(folder, EMODB).utterances))
+    assert problems == ["used, but of no name that is published: 1 (12a05Ac.wav)"]
+
+
+def test_a_registered_file_that_became_useless_is_told_with_its_fault(registered):
+    folder, _ = registered
+    (folder / "08a04Ff.wav").write_bytes(b"")
+    assert about_files(registered) == [
+        "cannot be used, is empty: 1 (08a04Ff.wav)",
+        "changed since the corpus was added: 1 (08a04Ff.wav)",
+    ]

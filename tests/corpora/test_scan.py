@@ -102,6 +102,7 @@ def test_a_folder_of_another_corpus_is_refused_with_an_example(tmp_path):
     line = refused(tmp_path)
     assert "03a01Fa.wav" in line
     assert "DC_a01.wav" in line
+    assert "named as SAVEE names its files; add them with: timnet corpora add SAVEE" in line
 
 
 @pytest.mark.parametrize(

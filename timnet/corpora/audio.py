@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass
 
 _UNKNOWN_SIZE = 0xFFFF_FFFF  # what a writer leaves that could not seek back to its header
 _FORMATS = ("WAV", "WAVEX", "RF64")
 
 
-def fault_of(audio: bytes) -> str | None:
-    """Why these bytes are no usable WAV file, as a phrase that follows its name; None where they are."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a sound is sampled."""
+
+    rate: int
+    channels: int
+
+    def __str__(self) -> str:
+        channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
+        return f"{self.rate} Hz {channels}"
+
+
+def format_of(audio: bytes) -> Format | str:
+    """How these bytes are sampled, or why they are no usable WAV file, as a phrase that follows its name."""
     import soundfile
 
     if not audio:
@@ -23,7 +36,13 @@ def fault_of(audio: bytes) -> str | None:
         return f"holds {info.format} data, not WAV"
     if info.frames <= 0:
         return "holds no sound (zero samples)"
-    return None
+    return Format(info.samplerate, info.channels)
+
+
+def fault_of(audio: bytes) -> str | None:
+    """Why these bytes are no usable WAV file, as a phrase that follows its name; None where they are."""
+    found = format_of(audio)
+    return found if isinstance(found, str) else None
 
 
 def is_cut_short(audio: bytes) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from timnet.corpora.layout import CorpusSpec, Layout, Parsed
+from timnet.corpora.layout import CorpusSpec, Parsed, by_path
 from timnet.errors import BadInput, as_disk_full
 from timnet.files import sync_folder
 from timnet.text import clean
@@ -49,28 +49,14 @@ def speaker_name(speaker: int) -> str:
     return f"s{speaker + 1:02d}"
 
 
-DEMO = CorpusSpec(
-    name="DEMO",
-    layout=Layout("demo", "s01_t03_angry_b.wav", parse),
-    classes=CLASSES,
-    signal_length=36_000,
-    tabs=5,
-    published_seed=None,
-    language="none (synthetic)",
-    class_counts=dict.fromkeys(CLASSES, SPEAKERS * SENTENCES * TAKES),
-    speaker_counts={speaker_name(s): len(CLASSES) * SENTENCES * TAKES for s in range(SPEAKERS)},
-    male_speakers=tuple(speaker_name(s) for s in range(0, SPEAKERS, 2)),
-)
-
-
 @dataclass(frozen=True, slots=True)
 class _Extent:
     """What decides every byte of a synthetic corpus, on one machine."""
 
-    seed: int
-    speakers: int
-    sentences: int
-    takes: int
+    seed: int = SEED
+    speakers: int = SPEAKERS
+    sentences: int = SENTENCES
+    takes: int = TAKES
     edition: int = EDITION
 
     def __post_init__(self) -> None:
@@ -89,6 +75,20 @@ class _Extent:
                     for take in range(self.takes):
                         name = f"{speaker_name(speaker)}_t{sentence + 1:02d}_{label}_{chr(ord('a') + take)}.wav"
                         yield name, (speaker, sentence, emotion, take)
+
+
+DEMO = CorpusSpec(
+    name="DEMO",
+    layouts=(by_path("demo", "s01_t03_angry_b.wav", parse, (name for name, _ in _Extent().items())),),
+    classes=CLASSES,
+    signal_length=36_000,
+    tabs=5,
+    published_seed=None,
+    language="none (synthetic)",
+    class_counts=dict.fromkeys(CLASSES, SPEAKERS * SENTENCES * TAKES),
+    speaker_counts={speaker_name(s): len(CLASSES) * SENTENCES * TAKES for s in range(SPEAKERS)},
+    male_speakers=tuple(speaker_name(s) for s in range(0, SPEAKERS, 2)),
+)
 
 
 def write_corpus(

@@ -1,55 +1,67 @@
-"""Which files of a folder are utterances of a corpus: names alone, no audio is opened."""
+"""Which files of a folder are utterances of a corpus: no audio is opened."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from timnet.corpora.layout import CorpusSpec, Parsed
+from timnet.corpora.findings import Finding, finding, several
+from timnet.corpora.layout import CorpusSpec, LeftOut, Parsed, Reader
+from timnet.corpora.spec import KNOWN
 from timnet.errors import CorpusError
 from timnet.text import clean
 
-NAMED = 8
-"""How many files a problem names before it only counts."""
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One utterance and the files that are named as it is: the first is used, the rest are copies."""
+
+    parsed: Parsed
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The utterances among a folder's wav files, in published row order, and what was left out and why."""
+    """The utterances among a folder's files, in published row order, and what was left out and why.
 
-    names: tuple[tuple[str, Parsed], ...]
-    problems: tuple[str, ...]
+    ``layout`` is the one that most files are laid out in. ``published`` gives every utterance of the whole
+    corpus its path in that layout.
+    """
+
+    layout: str
+    items: tuple[Item, ...]
+    findings: tuple[Finding, ...]
+    published: Mapping[Parsed, str]
 
 
 def recognise(folder: Path, spec: CorpusSpec) -> Recognised:
-    """Walk ``folder`` and read every wav file's name by the corpus's layout.
+    """Walk ``folder`` and find out what each recording in it is by the corpus's layouts.
 
-    Raises :class:`CorpusError` where there is no such folder, no wav in it, or none that fits.
+    Rows stand in the order of the names that the first layout gives them, so that folds do not depend on
+    the layout. Raises :class:`CorpusError` where there is no such folder, no recording in it, or none that fits.
     """
-    place = clean(str(folder))
-    paths = list(wavs(folder))
+    paths = list(wavs(folder, spec.suffixes))
     if not paths:
-        raise CorpusError(f"{place} holds no .wav file; name the folder that holds {spec.name}'s recordings")
-    fitting, foreign = _parse_all(paths, spec)
-    if not fitting:
         raise CorpusError(
-            f"{place} holds {len(paths)} .wav files, none named as {spec.name} names them"
-            f" (like {spec.layout.example}); the first is {clean(paths[0])}"
+            f"{clean(str(folder))} holds no .wav file; name the folder that holds {spec.name}'s recordings"
         )
-    names, copies = _without_copies(fitting)
-    problems = []
-    if foreign:
-        problems.append(f"left out, not named as {spec.name} names its files: {several(foreign)}")
-    if copies:
-        problems.append(f"left out, further copies of a file name: {several(copies)}")
-    return Recognised(tuple(sorted(names, key=lambda item: row_order(item[1].label, item[0]))), tuple(problems))
+    readers = {layout.name: layout.open(folder) for layout in spec.layouts}
+    sorting = _sort(paths, readers)
+    if not sorting.found:
+        raise CorpusError(_nothing_fits(folder, spec, paths, sorting))
+    layout = sorting.layouts.most_common(1)[0][0]
+    items = [Item(parsed, tuple(copies)) for parsed, copies in sorting.found.items()]
+    names = _published(readers[spec.layouts[0].name])
+    items.sort(key=lambda item: row_order(item.parsed.label, names.get(item.parsed, item.paths[0])))
+    return Recognised(layout, tuple(items), tuple(_findings(spec, sorting)), _published(readers[layout]))
 
 
-def wavs(folder: Path) -> Iterator[str]:
+def wavs(folder: Path, suffixes: tuple[str, ...] = (".wav",)) -> Iterator[str]:
     """Paths of all ``*.wav`` below ``folder`` (any case), relative, with forward slashes, sorted.
 
     Hidden files and folders are passed over, ``._*`` (what macOS leaves on foreign disks) among them.
@@ -73,7 +85,7 @@ def wavs(folder: Path) -> Iterator[str]:
         found += (
             (Path(base) / name).relative_to(folder).as_posix()
             for name in files
-            if name.lower().endswith(".wav") and not name.startswith(".")
+            if name.lower().endswith(suffixes) and not name.startswith(".")
         )
     return iter(sorted(found))
 
@@ -89,13 +101,6 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if number else (-1, part) for part, number in zip(parts, _alternating(), strict=False)]
 
 
-def several(names: Iterable[str]) -> str:
-    """``names`` for a message: a count, and the first few of them."""
-    listed = [clean(name) for name in names]
-    more = f" and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return f"{len(listed)} ({', '.join(listed[:NAMED])}{more})"
-
-
 def _alternating() -> Iterator[bool]:
     while True:
         yield False
@@ -106,17 +111,38 @@ def _unreadable(error: OSError) -> None:
     raise CorpusError(f"cannot list {clean(str(error.filename))} ({error.strerror}); check its permissions") from error
 
 
-def _parse_all(paths: list[str], spec: CorpusSpec) -> tuple[list[tuple[str, Parsed]], list[str]]:
-    """Split ``paths`` into what fits the grammar and what does not (or cannot be stored as text)."""
-    fitting: list[tuple[str, Parsed]] = []
-    foreign: list[str] = []
+@dataclass(frozen=True, slots=True)
+class _Sorting:
+    """Every path in its place: an utterance (with its copies), left out for a reason, or foreign."""
+
+    layouts: Counter[str] = field(default_factory=Counter)
+    found: defaultdict[Parsed, list[str]] = field(default_factory=lambda: defaultdict(list))
+    left_out: defaultdict[LeftOut, list[str]] = field(default_factory=lambda: defaultdict(list))
+    foreign: list[str] = field(default_factory=list)
+
+
+def _sort(paths: Iterable[str], readers: Mapping[str, Reader]) -> _Sorting:
+    sorting = _Sorting()
     for path in paths:
-        parsed = spec.layout.parse(PurePosixPath(path)) if _is_text(path) else None
-        if parsed is None:
-            foreign.append(path)
+        layout, what = _identify(path, readers)
+        if what is None:
+            sorting.foreign.append(path)
+        elif isinstance(what, LeftOut):
+            sorting.left_out[what].append(path)
         else:
-            fitting.append((path, parsed))
-    return fitting, foreign
+            sorting.layouts[layout] += 1
+            sorting.found[what].append(path)
+    return sorting
+
+
+def _identify(path: str, readers: Mapping[str, Reader]) -> tuple[str, Parsed | LeftOut | None]:
+    """The first layout that knows ``path``, and what it says; a name that is no text is nobody's."""
+    if _is_text(path):
+        for layout, reader in readers.items():
+            what = reader.parse(PurePosixPath(path))
+            if what is not None:
+                return layout, what
+    return "", None
 
 
 def _is_text(path: str) -> bool:
@@ -128,14 +154,40 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _without_copies(fitting: list[tuple[str, Parsed]]) -> tuple[list[tuple[str, Parsed]], list[str]]:
-    """Count a file name that means the same utterance once, as some archives hold everything twice."""
-    kept: dict[tuple[str, Parsed], tuple[str, Parsed]] = {}
-    copies: list[str] = []
-    for path, parsed in fitting:
-        key = (PurePosixPath(path).name.lower(), parsed)
-        if key in kept:
-            copies.append(path)
-        else:
-            kept[key] = (path, parsed)
-    return list(kept.values()), copies
+def _findings(spec: CorpusSpec, sorting: _Sorting) -> Iterator[Finding]:
+    if len(sorting.layouts) > 1:
+        yield Finding("laid out in several ways: " + ", ".join(f"{n} {count}" for n, count in sorting.layouts.items()))
+    yield from finding(f"left out, not named as {spec.name} names its files", sorting.foreign)
+    for reason, paths in sorted(sorting.left_out.items(), key=lambda entry: entry[0].why):
+        yield from finding(f"left out, {reason.why}", paths, ordinary=reason.ordinary)
+    copies = [path for paths in sorting.found.values() for path in paths[1:]]
+    yield from finding("left out, further copies of a file name", sorted(copies))
+
+
+def _published(reader: Reader) -> dict[Parsed, str]:
+    parsed = ((reader.parse(PurePosixPath(name)), name) for name in reader.names)
+    return {what: name for what, name in parsed if isinstance(what, Parsed)}
+
+
+def _nothing_fits(folder: Path, spec: CorpusSpec, paths: list[str], sorting: _Sorting) -> str:
+    """Why no recording of ``folder`` is an utterance of ``spec``, and whose they are if that can be told."""
+    line = f"{clean(str(folder))} holds {len(paths)} recordings, none of them {spec.name}'s"
+    if sorting.left_out:
+        reasons = (f"{reason.why}: {several(found)}" for reason, found in sorting.left_out.items())
+        return f"{line}: {'; '.join(reasons)}"
+    example = " or ".join(layout.example for layout in spec.layouts)
+    line = f"{line} by name (like {example}); the first is {clean(paths[0])}"
+    other = _guess(folder, paths, spec)
+    if other:
+        return f"{line}. They are named as {other} names its files; add them with: timnet corpora add {other} FOLDER"
+    return line
+
+
+def _guess(folder: Path, paths: list[str], spec: CorpusSpec) -> str | None:
+    """The known corpus, other than ``spec``, whose layouts know more than half of ``paths``."""
+    for other in KNOWN.values():
+        readers = {layout.name: layout.open(folder) for layout in other.layouts}
+        known = sum(_identify(path, readers)[1] is not None for path in paths)
+        if other is not spec and 2 * known > len(paths):
+            return other.name
+    return None
