@@ -1,0 +1,1 @@
+"""What trained networks say of recordings: the front end's side, and the engine's (``python -m timnet.prediction``)."""
