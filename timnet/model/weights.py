@@ -1,4 +1,4 @@
-"""Network weights on disk: one ``.npz`` without pickle, keyed by variable path."""
+"""Network weights on disk: one ``.npz`` without pickle, keyed by the variable's name in ``network.py``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNREADABLE = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeErro
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the model's weights (float32 arrays) to ``path``, whole or not at all."""
     with replacing(path) as stream:
-        arrays: dict[str, Any] = {weight.path: np.asarray(weight) for weight in model.weights}
+        arrays: dict[str, Any] = {weight.name: np.asarray(weight) for weight in model.weights}
         np.savez(stream, **arrays)
 
 
@@ -34,9 +34,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
     except UNREADABLE as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}") from error
     for weight in model.weights:
-        if weight.path not in found or found[weight.path].shape != tuple(weight.shape):
+        if weight.name not in found or found[weight.name].shape != tuple(weight.shape):
             raise WeightsError(
-                f"{path} holds weights of another network: {weight.path} is missing or has another shape"
+                f"{path} holds weights of another network: {weight.name} is missing or has another shape"
             )
     for weight in model.weights:
-        weight.assign(found[weight.path])
+        weight.assign(found[weight.name])
