@@ -1,4 +1,7 @@
-"""Get the features of a corpus without loading librosa: find them, or have a child process extract them."""
+"""Get the features of a corpus without loading librosa: find them, or have a child process extract them.
+
+Everybody who wants features of a registered corpus asks :func:`features_of`, wherever they come from.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,69 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput
-from timnet.features.cache import FeatureCache
+from timnet.features.cache import FeatureCache, Shape, key_of, key_of_rows, shape_of
+from timnet.features.published import LAYOUT, copy_rows
 from timnet.features.recipe import MfccRecipe
-from timnet.records import Utterance
+from timnet.records import CorpusRecord, Utterance
 from timnet.tasks import Progress, run_task
 from timnet.text import clean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which array of the cache holds a corpus's features: its key and its shape ``(n, frames, n_mfcc)``."""
+
+    key: str
+    shape: Shape
+
+
+def wanted_of(corpus: CorpusRecord) -> Wanted:
+    """What to look for in the cache. Raises :class:`BadInput` where the corpus was registered without digests."""
+    recipe = MfccRecipe(corpus.signal_length)
+    shape = shape_of(corpus.utterances, recipe)
+    if corpus.layout == LAYOUT:
+        return Wanted(key_of_rows(corpus.utterances, recipe.frames), shape)
+    return Wanted(key_of(corpus.utterances, recipe), shape)
+
+
+def features_of(
+    corpus: CorpusRecord,
+    cache_root: Path,
+    jobs: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Path:
+    """The path of a registered corpus's features, float32 ``[n, frames, 39]`` in row order.
+
+    They are found in the cache, extracted from the recordings, or read again from the published feature file
+    that the corpus was registered from. Raises as :func:`ensure_features` does.
+    """
+    if corpus.layout == LAYOUT:
+        wanted = wanted_of(corpus)
+        return find_features(corpus, cache_root) or copy_rows(corpus, cache_root, wanted.key, wanted.shape)
+    recipe = MfccRecipe(corpus.signal_length)
+    return ensure_features(
+        Path(corpus.path), corpus.utterances, recipe, cache_root, jobs, on_progress, corpus=corpus.name
+    )
+
+
+def find_features(corpus: CorpusRecord, cache_root: Path) -> Path | None:
+    """The path of a corpus's features where the cache has them, whole; nothing is made."""
+    wanted = wanted_of(corpus)
+    return FeatureCache(cache_root).lookup(wanted.key, wanted.shape)
+
+
+def open_features(corpus: CorpusRecord, cache_root: Path, path: Path) -> NDArray[np.float32]:
+    """Map what :func:`features_of` returned for reading: float32 ``[n, frames, 39]``. Raises :class:`BadInput`."""
+    return FeatureCache(cache_root).open(path, wanted_of(corpus).shape)
 
 
 def ensure_features(

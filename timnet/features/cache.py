@@ -11,16 +11,17 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timnet.errors import BadInput
 from timnet.features.libraries import library_versions
 from timnet.features.recipe import MfccRecipe
+from timnet.files import replacing, write_text
 from timnet.records import Utterance
 from timnet.text import clean
 
@@ -33,13 +34,18 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One array in the cache; ``corpus`` is the name it was first extracted for, ``made`` is UTC, ISO 8601."""
+    """One array in the cache; ``corpus`` is the name it was first made for, ``made`` is UTC, ISO 8601.
+
+    ``libraries`` are the versions that extracted it; none where it was read from a published feature file, or
+    where its description is gone.
+    """
 
     key: str
     corpus: str
     utterances: int
     bytes: int
     made: str
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
 
 class FeatureCache:
@@ -58,9 +64,13 @@ class FeatureCache:
 
     def find(self, utterances: Sequence[Utterance], recipe: MfccRecipe) -> Path | None:
         """The array of these utterances in this order, or None where it is not there or damaged."""
-        path = self.path_of(key_of(utterances, recipe))
+        return self.lookup(key_of(utterances, recipe), shape_of(utterances, recipe))
+
+    def lookup(self, key: str, shape: Shape) -> Path | None:
+        """The array of ``key``, or None where it is not there, damaged, or not of ``shape``."""
+        path = self.path_of(key)
         try:
-            self.open(path, shape_of(utterances, recipe))
+            self.open(path, shape)
         except BadInput:
             return None
         return path
@@ -83,6 +93,26 @@ class FeatureCache:
                 f" float32 {list(shape)} was expected; {again}"
             )
         return array
+
+    def write(self, key: str, shape: Shape, rows: Iterable[NDArray[np.float32]], about: Mapping[str, Any]) -> Path:
+        """Stream ``rows``, float32 ``[frames, n_mfcc]`` each, into the array of ``key``; it appears when it is whole.
+
+        ``about`` describes it in listings. To be called with the key :meth:`locked`. Whatever goes wrong leaves
+        nothing behind; :class:`timnet.errors.DiskFull` where there is no room.
+        """
+        import numpy as np
+
+        write_text(self.about(key), json.dumps(about, indent=1) + "\n")
+        try:
+            with replacing(self.path_of(key)) as stream:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(stream, header)
+                for row in rows:
+                    stream.write(row.astype("<f4", copy=False).tobytes())
+        except BaseException:
+            self.about(key).unlink(missing_ok=True)
+            raise
+        return self.path_of(key)
 
     def entries(self) -> tuple[CacheEntry, ...]:
         """Every array in the cache, the newest first."""
@@ -124,22 +154,36 @@ class FeatureCache:
         made = datetime.fromtimestamp(status.st_mtime, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         try:
             about = json.loads(self.about(path.stem).read_text())
-            corpus, utterances = str(about["corpus"]), int(about["utterances"])
-        except (OSError, ValueError, TypeError, KeyError):  # the description is a comfort, never a need
-            corpus, utterances = "", 0
-        return CacheEntry(path.stem, corpus, utterances, status.st_size, made)
+            corpus, utterances = clean(str(about["corpus"])), int(about["utterances"])
+            libraries = {str(name): str(version) for name, version in about.get("libraries", {}).items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):  # the description is a comfort, never a need
+            corpus, utterances, libraries = "", 0, {}
+        return CacheEntry(path.stem, corpus, utterances, status.st_size, made, libraries)
 
 
 def key_of(utterances: Sequence[Utterance], recipe: MfccRecipe) -> str:
-    """The name of an array: SHA-256 (hex) of the audio's digests in row order, the recipe and the libraries."""
-    content = hashlib.sha256()
-    content.update(recipe.digest(library_versions()).encode())
+    """The name of an array: SHA-256 (hex) of the audio's digests in row order, the recipe and the libraries.
+
+    Where an utterance is a part of its file, its start and end belong to it.
+    """
+    return _key(recipe.digest(library_versions()), utterances)
+
+
+def key_of_rows(utterances: Sequence[Utterance], frames: int) -> str:
+    """The name of an array whose rows were published: SHA-256 (hex) of their digests in order, and no libraries."""
+    return _key(f"published rows of {frames} frames", utterances)
+
+
+def _key(origin: str, utterances: Sequence[Utterance]) -> str:
+    content = hashlib.sha256(origin.encode())
     for utterance in utterances:
         if not utterance.sha256:
             raise BadInput(
                 f"{clean(utterance.path)} was registered without a digest of its audio; add the corpus again"
             )
         content.update(f"\n{utterance.sha256}".encode())
+        if utterance.start or utterance.end is not None:
+            content.update(f" {utterance.start!r} {utterance.end!r}".encode())
     return content.hexdigest()
 
 

@@ -6,21 +6,20 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timnet.errors import BadInput
 from timnet.features.cache import FeatureCache, key_of, shape_of
 from timnet.features.libraries import library_versions
 from timnet.features.mfcc import mfcc
 from timnet.features.recipe import MfccRecipe
-from timnet.files import replacing, write_text
 from timnet.records import Utterance
 from timnet.tasks import Progress
 
@@ -62,25 +61,17 @@ def extract(order: Order, report: Callable[[Progress], None]) -> Path:
         found = cache.find(order.utterances, order.recipe)
         if found is not None:
             return found
-        write_text(cache.about(key), _description(order))
-        try:
-            _write_array(cache.path_of(key), order, report)
-        except BaseException:
-            cache.about(key).unlink(missing_ok=True)
-            raise
-    return cache.path_of(key)
+        with closing(_rows(order)) as rows:
+            return cache.write(key, shape_of(order.utterances, order.recipe), _told(order, rows, report), _about(order))
 
 
-def _write_array(path: Path, order: Order, report: Callable[[Progress], None]) -> None:
-    """Stream the rows into an .npy file in row order; it gets its name when it is whole."""
-    import numpy as np
-
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape_of(order.utterances, order.recipe)}
-    with replacing(path) as stream, closing(_rows(order)) as rows:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for done, (utterance, row) in enumerate(zip(order.utterances, rows, strict=True), start=1):
-            stream.write(row.astype("<f4", copy=False).tobytes())
-            report(Progress(done, len(order.utterances), utterance.path))
+def _told(
+    order: Order, rows: Iterator[NDArray[np.float32]], report: Callable[[Progress], None]
+) -> Iterator[NDArray[np.float32]]:
+    """The rows as they come, each reported once it is written."""
+    for done, (utterance, row) in enumerate(zip(order.utterances, rows, strict=True), start=1):
+        yield row
+        report(Progress(done, len(order.utterances), utterance.path))
 
 
 def _rows(order: Order) -> Generator[NDArray[np.float32]]:
@@ -98,7 +89,7 @@ def _rows(order: Order) -> Generator[NDArray[np.float32]]:
 
 
 def _one(folder: Path, recipe: MfccRecipe, utterance: Utterance) -> NDArray[np.float32]:
-    return mfcc(folder / utterance.path, recipe, utterance.sha256)
+    return mfcc(folder / utterance.path, recipe, utterance.sha256, utterance.start, utterance.end)
 
 
 def _start_worker() -> None:
@@ -114,20 +105,19 @@ def _start_worker() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _description(order: Order) -> str:
-    about = {
+def _about(order: Order) -> dict[str, Any]:
+    return {
         "corpus": order.corpus,
         "utterances": len(order.utterances),
         "recipe": asdict(order.recipe),
         "libraries": library_versions(),
     }
-    return json.dumps(about, indent=1) + "\n"
 
 
 def read_utterances(path: Path) -> tuple[Utterance, ...]:
     """Read the list that :func:`timnet.features.build.ensure_features` wrote. Raises :class:`BadInput`."""
     try:
-        rows: Sequence[dict[str, str]] = json.loads(path.read_text())
+        rows: Sequence[dict[str, Any]] = json.loads(path.read_text())
         return tuple(Utterance(**row) for row in rows)
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"cannot read the list of utterances {path} ({error})") from error

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def mfcc(path: Path, recipe: MfccRecipe, sha256: str | None = None) -> NDArray[np.float32]:
-    """The MFCCs of one audio file: float32 ``[frames, n_mfcc]``.
+def mfcc(
+    path: Path, recipe: MfccRecipe, sha256: str | None = None, start: float = 0.0, end: float | None = None
+) -> NDArray[np.float32]:
+    """The MFCCs of one audio file, or of it from ``start`` to ``end`` seconds: float32 ``[frames, n_mfcc]``.
 
     With ``sha256`` the bytes that are decoded must have that digest. Raises :class:`CorpusError` naming
     the file where it is gone, changed, or cannot be decoded.
     """
-    return mfcc_of_bytes(_read(path, sha256), recipe, clean(str(path)))
+    name = clean(str(path))
+    return mfcc_of_signal(signal_of_bytes(read_audio(path, sha256), recipe, name, start, end), recipe)
 
 
 def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.float32]:
@@ -30,9 +33,13 @@ def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.flo
     return mfcc_of_signal(signal_of_bytes(audio, recipe, name), recipe)
 
 
-def signal_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.float32]:
+def signal_of_bytes(
+    audio: bytes, recipe: MfccRecipe, name: str, start: float = 0.0, end: float | None = None
+) -> NDArray[np.float32]:
     """The sound of an audio file's bytes, mono at the recipe's rate: float32 ``[samples]``, one at least.
 
+    ``start`` and ``end`` are seconds: only that part is decoded and then resampled, as ``librosa.load`` does with
+    ``offset`` and ``duration``; an end behind the file's is its end.
     Raises :class:`CorpusError` naming the file, as ``name``, where it cannot be decoded or holds no sound.
     """
     import librosa
@@ -40,7 +47,14 @@ def signal_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.f
     import soundfile
 
     try:
-        signal, _ = librosa.load(io.BytesIO(audio), sr=recipe.sample_rate, mono=True, res_type=recipe.resampler)
+        signal, _ = librosa.load(
+            io.BytesIO(audio),
+            sr=recipe.sample_rate,
+            mono=True,
+            offset=start,
+            duration=None if end is None else end - start,
+            res_type=recipe.resampler,
+        )
     except (soundfile.SoundFileError, librosa.LibrosaError, EOFError) as error:
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
     if signal.size == 0:
@@ -61,7 +75,8 @@ def mfcc_of_signal(signal: NDArray[np.float32], recipe: MfccRecipe) -> NDArray[n
         hop_length=recipe.hop_length,
         n_mels=recipe.n_mels,
     )
-    return np.ascontiguousarray(coefficients.T, dtype=np.float32)
+    frames: NDArray[np.float32] = np.ascontiguousarray(coefficients.T, dtype=np.float32)
+    return frames
 
 
 def fit_length(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
@@ -79,7 +94,8 @@ def fit_length(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
     return signal[start : start + length]
 
 
-def _read(path: Path, sha256: str | None) -> bytes:
+def read_audio(path: Path, sha256: str | None = None) -> bytes:
+    """A file's bytes; with ``sha256`` they must have that digest. Raises :class:`CorpusError` as :func:`mfcc` does."""
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
         raise CorpusError(f"{clean(str(path))} is not a regular file; restore or remove it")
     try:

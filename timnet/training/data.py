@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from timnet.features.build import ensure_features
-from timnet.features.cache import FeatureCache
-from timnet.features.recipe import MfccRecipe
+from timnet.features.build import features_of, open_features
 from timnet.protocols import Fold, make_folds
 from timnet.records import CorpusRecord
 from timnet.tasks import Progress
@@ -33,10 +31,8 @@ class CorpusData:
 def load_corpus(
     corpus: CorpusRecord, cache: Path, jobs: int | None = None, on_progress: Callable[[Progress], None] | None = None
 ) -> CorpusData:
-    """Features (extracted now if the cache lacks them) and labels of a registered corpus."""
-    recipe = MfccRecipe(corpus.signal_length)
-    path = ensure_features(Path(corpus.path), corpus.utterances, recipe, cache, jobs, on_progress, corpus=corpus.name)
-    features = FeatureCache(cache).open(path, (len(corpus.utterances), recipe.frames, recipe.n_mfcc))
+    """Features (made now if the cache lacks them) and labels of a registered corpus."""
+    features = open_features(corpus, cache, features_of(corpus, cache, jobs, on_progress))
     place = {name: index for index, name in enumerate(corpus.classes)}
     labels = np.array([place[utterance.label] for utterance in corpus.utterances], np.int64)
     return CorpusData(features, labels, corpus.classes)
