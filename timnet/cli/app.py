@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from timnet import __version__
-from timnet.cli import corpora, demo, doctor, export, imports, queue, runs, work
+from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, work
 from timnet.cli.help import UsageError, complaint, examples
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(corpora.app, name="corpora", short_help="Register and check record
 app.add_typer(queue.app, name="queue", short_help="Queue experiments; pause, cancel, retry runs.")
 app.add_typer(runs.app, name="runs", short_help="List, show, compare, tag, watch, remove runs.")
 app.add_typer(export.app, name="export", short_help="Export tables, curves, t-SNE, confusion.")
+app.command("predict", short_help="Ask trained networks about recordings.", epilog=predict.EXAMPLES)(predict.predict)
 app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
 app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from timnet.cli import complete
-from timnet.cli.context import reading
+from timnet.cli.context import creating, reading
 from timnet.cli.help import examples
 from timnet.cli.output import print_json, progress_bar, say
 
@@ -62,3 +62,51 @@ def weights(
             return
         typer.echo(export_table(registry, [experiment], "markdown"), nl=False)
         say(f"experiment {experiment}: {result['folds']} folds evaluated")
+
+
+@app.command(
+    "keras-log",
+    epilog=examples(
+        "import keras-log EMODB.txt --corpus EMODB --results EMODB.xlsx", "import keras-log SAVEE.txt --corpus SAVEE"
+    ),
+)
+def keras_log(
+    context: typer.Context,
+    source: Annotated[
+        Path, typer.Argument(metavar="LOG", help="What Keras printed while it trained (verbose=1), fold after fold.")
+    ],
+    corpus: Annotated[
+        str,
+        typer.Option(metavar="CORPUS", help="What was trained on; registered or not.", autocompletion=complete.corpora),
+    ],
+    results: Annotated[
+        Path | None,
+        typer.Option(metavar="XLSX", help="The result sheets of the same training: the confusion of every fold."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="The seed of the folds; default: the corpus's published one.")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="How many folds there were to be, for a log that was cut.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Turn the log of an old training into an experiment with all folds, epochs and checks.
+
+    A log that was cut off gives what is whole; a fold that it leaves unfinished is failed.
+    """
+    from timnet.export.contract import run_object
+    from timnet.export.service import export_table
+    from timnet.imports.service import LogImport, read_keras_log, record_keras_log
+
+    with reading(context) as (registry, _):
+        read = read_keras_log(registry, LogImport(source, corpus, results, seed, folds))
+    with creating(context) as (registry, _):
+        made = record_keras_log(registry, read)
+        if as_json:
+            print_json([run_object(run) for run in registry.runs.of_experiment(made.experiment)])
+        else:
+            typer.echo(export_table(registry, [made.experiment], "markdown"), nl=False)
+    for note in made.notes:
+        say(f"note: {note}")
+    say(f"experiment {made.experiment}: {made.folds} folds, {made.epochs} epochs, {made.checks} checks")

@@ -60,18 +60,36 @@ class ImportedLog:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ReadLog:
+    """A log that has been read and found good, ready to be recorded. ``scores``: None for an unfinished fold."""
+
+    new: NewExperiment
+    registered: bool
+    log: KerasLog
+    scores: tuple[LoggedScores | None, ...]
+    notes: tuple[str, ...]
+
+
 def import_keras_log(registry: Registry, wanted: LogImport) -> ImportedLog:
-    """Record a Keras log, and the result sheets that belong to it, as one experiment.
+    """Read a Keras log, with the result sheets that belong to it, and record it as one experiment.
 
     Its runs hold every whole epoch with its check. A fold that the log leaves unfinished is ``failed`` with
-    the reason. Raises :class:`BadInput`: a file that is no such log or sheet, sheets that contradict the log,
-    a corpus that is neither registered nor known, no seed. Nothing is then recorded.
+    the reason. Raises as :func:`read_keras_log` does; nothing is then recorded.
+    """
+    return record_keras_log(registry, read_keras_log(registry, wanted))
+
+
+def read_keras_log(registry: Registry, wanted: LogImport) -> ReadLog:
+    """Read and check everything; the registry is only asked for the corpus.
+
+    Raises :class:`BadInput`: a file that is no such log or sheet, sheets that contradict the log, a corpus that
+    is neither registered nor known by name, no seed.
     """
     log = _read_log(wanted.source)
     corpus, registered = _corpus(registry, wanted.corpus)
     seed, seed_note = _seed(wanted, corpus)
     scores, sheet_notes = _scores(log, wanted, corpus)
-    config = _config(log, corpus)
     folds = _folds(log, wanted, corpus)
     notes = [*_ends(log, folds), *sheet_notes, *seed_note]
     if not registered:
@@ -80,13 +98,18 @@ def import_keras_log(registry: Registry, wanted: LogImport) -> ImportedLog:
             f"to train on it: timnet corpora add {corpus.name} FOLDER"
         )
     new = NewExperiment(
-        corpus, config, "random", PRESET.name, seed, folds, only=tuple(range(1, len(log.folds) + 1)), source=SOURCE,
-        note=f"Keras log {clean(wanted.source.name)}",
+        corpus, _config(log, corpus), "random", PRESET.name, seed, folds,
+        only=tuple(range(1, len(log.folds) + 1)), source=SOURCE, note=f"Keras log {clean(wanted.source.name)}",
     )  # fmt: skip
-    experiment = _record(registry, new, registered, log, scores)
-    every = [epoch for fold in log.folds for epoch in fold.epochs]
+    return ReadLog(new, registered, log, tuple(scores), tuple(notes))
+
+
+def record_keras_log(registry: Registry, read: ReadLog) -> ImportedLog:
+    """Record a log in one transaction: the experiment with all its runs, or nothing."""
+    experiment = _record(registry, read.new, read.registered, read.log, read.scores)
+    every = [epoch for fold in read.log.folds for epoch in fold.epochs]
     checks = sum(epoch.check is not None and epoch.check.kind in CHECKED for epoch in every)
-    return ImportedLog(experiment, len(log.folds), len(every), checks, tuple(notes))
+    return ImportedLog(experiment, len(read.log.folds), len(every), checks, read.notes)
 
 
 def _read_log(source: Path) -> KerasLog:

@@ -109,7 +109,7 @@ def networks_of_weights(registry: Registry, source: Path, name: str) -> Networks
 def _weights(registry: Registry, run: Run) -> Path:
     found = [one for one in registry.results.checkpoints(run.id) if one.kind == "final"]
     if not found:
-        raise BadInput(f"run {run.key} has left no weights here ({run.engine or 'not'} trained); name another run")
+        raise BadInput(f"run {run.key} has left no weights here (one imported from a log has none); name another run")
     path = registry.paths.resolve(found[0].path)
     if not path.is_file():
         raise BadInput(f"the weights of run {run.key} are gone from {path}; put them back or train it again")
