@@ -33,26 +33,51 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """A way to split a corpus: what it is, in one line, and how it is done."""
+    """A way to split a corpus: what it is, in one line, and how it is done.
+
+    ``needs_speakers``: only a corpus that tells of every utterance who speaks can be split so.
+    """
 
     name: str
     description: str
     split: Callable[[Sequence[Utterance], int, int], list[Fold]]
+    needs_speakers: bool = False
+
+    def check(self, utterances: Sequence[Utterance], folds: int, seed: int) -> None:
+        """Raise :class:`BadInput` where ``utterances`` cannot be split in this way, with the reason."""
+        if self.needs_speakers:
+            check_speakers(self.name, utterances)
+        _check_numbers(len(utterances), folds, seed)
 
 
 def make_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed: int) -> list[Fold]:
     """Split ``utterances``, which stand in published row order, into ``folds`` folds.
 
-    The same arguments always give the same folds. Raises :class:`BadInput`: an unknown protocol, fewer
-    than 2 folds, more folds than utterances, or a seed outside 0 to 4294967295.
+    The same arguments always give the same folds. Raises :class:`BadInput`: an unknown protocol, one that needs
+    speakers where there are none, fewer than 2 folds, more folds than utterances, or a seed outside 0 to
+    4294967295.
     """
-    return _protocol(protocol).split(utterances, folds, seed)
+    chosen = _protocol(protocol)
+    chosen.check(utterances, folds, seed)
+    return chosen.split(utterances, folds, seed)
 
 
 def check_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed: int) -> None:
     """Raise what :func:`make_folds` would raise, without making the folds or loading what makes them."""
-    _protocol(protocol)
-    _check_numbers(len(utterances), folds, seed)
+    _protocol(protocol).check(utterances, folds, seed)
+
+
+def check_speakers(protocol: str, utterances: Sequence[Utterance]) -> None:
+    """Raise :class:`BadInput` where an utterance has no speaker, or all have the same: ``protocol`` needs them."""
+    unknown = sum(not utterance.speaker for utterance in utterances)
+    if unknown:
+        raise BadInput(
+            f"protocol {protocol} needs to know who speaks, and {unknown} of {len(utterances)} utterances do not tell:"
+            " published feature files and class folders name no speakers, a manifest does in its column speaker;"
+            " use the protocol random"
+        )
+    if len({utterance.speaker for utterance in utterances}) == 1:
+        raise BadInput(f"protocol {protocol} needs two speakers or more; all utterances are by one")
 
 
 def describe(protocol: str) -> str:
