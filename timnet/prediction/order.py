@@ -16,9 +16,10 @@ class Order:
     """Predict ``files`` with all networks there are, and average.
 
     They are the files of ``weights`` (``.npz``, one a network), or all folds in the authors' zip or folder
-    ``published``. ``signal_length`` in samples at 22 050 Hz; the rest is the networks' shape.
+    ``published``, which must be of ``corpus``. ``signal_length`` in samples at 22 050 Hz; the rest is the networks' shape.
     """
 
+    corpus: str
     files: tuple[str, ...]
     slide: Slide
     signal_length: int

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from timnet.corpora.spec import KNOWN
-from timnet.errors import BadInput, UnknownName, WeightsError
+from timnet.errors import BadInput, UnknownName
 from timnet.export.gather import finished_runs
 from timnet.features.recipe import MfccRecipe
-from timnet.model.published import name_and_seed
 from timnet.prediction.distance import Facts, doubts
 from timnet.prediction.order import Order
 from timnet.prediction.windows import Slide, Window, best_of
@@ -88,10 +87,7 @@ def networks_of_experiment(registry: Registry, experiment_id: int) -> Networks:
 
 
 def networks_of_weights(registry: Registry, source: Path, name: str) -> Networks:
-    """The authors' weights for the corpus ``name``, which need not be registered.
-
-    Raises :class:`BadInput` for an unknown corpus, :class:`WeightsError` where the file's name is of another one.
-    """
+    """The authors' weights for the corpus ``name``, which need not be registered. Raises :class:`BadInput`."""
     try:
         corpus = registry.corpora.get(name)
     except UnknownName:
@@ -99,9 +95,6 @@ def networks_of_weights(registry: Registry, source: Path, name: str) -> Networks
         if spec is None:
             raise
         corpus = CorpusRecord(0, spec.name, "", "", "", spec.classes, spec.signal_length, spec.tabs, "")
-    named, _ = name_and_seed(source)
-    if named is not None and not corpus.name.upper().startswith(named):
-        raise WeightsError(f"{clean(source.name)} holds weights of {named} by its name, not of {corpus.name}")
     about = f"the mean of all folds in {clean(source.name)} ({corpus.name})"
     return Networks(corpus, TrainingConfig(tabs=corpus.tabs), about, published=source)
 
@@ -146,10 +139,11 @@ def predict(
 ) -> list[Prediction]:
     """Ask ``networks`` about every file. One that cannot be read has its ``error``, the others their answers.
 
-    Raises :class:`WeightsError` where the weights cannot be used.
+    Raises :class:`timnet.errors.WeightsError` where the weights cannot be used, or are of another corpus.
     """
     config = networks.config
     order = Order(
+        corpus=networks.corpus.name,
         files=tuple(str(path.absolute()) for path in files),
         slide=slide,
         signal_length=networks.corpus.signal_length,
