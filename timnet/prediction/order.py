@@ -16,7 +16,8 @@ class Order:
     """Predict ``files`` with all networks there are, and average.
 
     They are the files of ``weights`` (``.npz``, one a network), or all folds in the authors' zip or folder
-    ``published``, which must be of ``corpus``. ``signal_length`` in samples at 22 050 Hz; the rest is the networks' shape.
+    ``published``, which must be of ``corpus``. ``signal_length`` is in samples at 22 050 Hz; the rest is the shape
+    of the networks.
     """
 
     corpus: str
