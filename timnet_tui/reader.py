@@ -15,17 +15,19 @@ from typing import Protocol
 
 from timnet.errors import UnknownName
 from timnet.queue import liveness
-from timnet.records import RunState, Worker
+from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
 from timnet.text import clean
 from timnet_tui.follow import Follower
 from timnet_tui.forecast import forecast
-from timnet_tui.snapshot import Detail, Health, Snapshot, Watch, depth_of, rows_of
+from timnet_tui.snapshot import Detail, Health, Snapshot, Watch, rows_of
 
 LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 #: after reading all runs, that many times the time it took must pass before the next such read
 REST = 4.0
+#: what is read first, so that a large registry shows its newest experiments before all are read
+FIRST_RUNS = 2000
 
 Clock = Callable[[], float]
 Identity = tuple[int, int]
@@ -139,11 +141,15 @@ class RegistryReader:
         return tuple(liveness.workers(registry))
 
     def _read_rows(self, registry: Registry, now: float) -> None:
-        runs = registry.runs.ls(sort="id", descending=True)
+        limit = None if self._snapshot.rows else FIRST_RUNS
+        runs = registry.runs.ls(sort="id", descending=True, limit=limit)
+        if len(runs) == limit:  # there is more: the next look reads all
+            runs = _whole_experiments(runs)
+            self._rows_version = None
         running = sum(run.state is RunState.RUNNING for run in runs)
         taking = [worker for worker in self._snapshot.workers if worker.want is None]
         places = sum(worker.jobs for worker in taking) or running
-        self._keep(rows=rows_of(runs), depth=depth_of(runs), forecast=forecast(runs, places))
+        self._keep(rows=rows_of(runs), depth=tuple(registry.runs.counts().items()), forecast=forecast(runs, places))
         self._next_rows = now + REST * (self._clock() - now)
 
     def _read_detail(self, registry: Registry, watch: Watch) -> Detail | None:
@@ -176,6 +182,12 @@ def _identity(path: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _whole_experiments(runs: list[Run]) -> list[Run]:
+    """Without the last experiment, some of whose runs the limit may have cut off; never nothing."""
+    last = runs[-1].experiment_id
+    return [run for run in runs if run.experiment_id != last] or runs
 
 
 def _one_line(error: Exception) -> str:

@@ -5,7 +5,6 @@ Everything here is pure, so a screen can be tested with a snapshot made by hand.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -96,12 +95,6 @@ class Snapshot:
 def rows_of(runs: Sequence[Run]) -> tuple[ExperimentRow, ...]:
     """Group runs by experiment. ``runs`` come with the runs of one experiment side by side; that order stays."""
     return tuple(_row(list(group)) for _, group in groupby(runs, key=lambda run: run.experiment_id))
-
-
-def depth_of(runs: Sequence[Run]) -> tuple[tuple[RunState, int], ...]:
-    """How many runs are in each state, in the order of the states."""
-    counted = Counter(run.state for run in runs)
-    return tuple((state, counted[state]) for state in RunState)
 
 
 def _row(runs: list[Run]) -> ExperimentRow:

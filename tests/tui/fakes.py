@@ -21,7 +21,7 @@ from timnet.records import (
 from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
 from timnet_tui.forecast import forecast
-from timnet_tui.snapshot import Detail, Snapshot, Watch, depth_of, rows_of
+from timnet_tui.snapshot import Detail, Snapshot, Watch, rows_of
 
 DB = Path("/data/runs.db")
 HOSTILE = "\x1b]0;owned\x07[@click=app.quit]x[/x] \u202egnp.exe\u2028[/] \x9b31m"
@@ -80,8 +80,12 @@ WORKER = Worker(1, "w1", "local", "lab", 77, 2, "2026-01-31T09:00:00.000Z", "", 
 def snapshot(runs: list[Run] | None = None, detail: Detail | None = None, **changes: object) -> Snapshot:
     """A snapshot of ``runs`` with one worker."""
     runs = some_runs() if runs is None else runs
-    plain = Snapshot(DB, rows_of(runs), (WORKER,), depth_of(runs), forecast(runs, 2), detail)
+    plain = Snapshot(DB, rows_of(runs), (WORKER,), _depth(runs), forecast(runs, 2), detail)
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def _depth(runs: list[Run]) -> tuple[tuple[RunState, int], ...]:
+    return tuple((state, sum(run.state is state for run in runs)) for state in RunState)
 
 
 def epochs(count: int) -> tuple[EpochMetrics, ...]:

@@ -74,6 +74,21 @@ def test_new_rows_appear_and_silence_is_told_apart_from_news(db: Path, eyes: Eye
         assert alive.rows is seen.rows  # a sign of life, not a new reading
 
 
+def test_the_newest_experiments_of_a_large_registry_come_first(
+    db: Path, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("timnet_tui.reader.FIRST_RUNS", 12)
+    with filled_registry(db) as registry:
+        add_experiment(registry, registry.corpora.get("SAVEE"), folds=4)
+        seen = eyes.look()
+        assert seen is not None
+        assert [len(row.runs) for row in seen.rows] == [4]  # the second experiment was cut, so it is left out
+        assert sum(count for _, count in seen.depth) == 17  # counted in full all the same
+        seen = eyes.look()
+        assert seen is not None
+        assert [len(row.runs) for row in seen.rows] == [4, 10, 3]
+
+
 def test_a_registry_that_is_not_there_yet_is_awaited_not_created(db: Path, eyes: Eyes) -> None:
     seen = eyes.look()
     assert seen is not None

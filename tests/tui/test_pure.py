@@ -16,9 +16,9 @@ from timnet_tui.charts.decimate import decimate, stretches
 from timnet_tui.charts.plot import accuracy_plot, diverged, loss_plot
 from timnet_tui.forecast import duration, forecast
 from timnet_tui.palette import DARK, GLYPHS, HEAT_RANGE, LIGHT, Palette, contrast, heat, ink
-from timnet_tui.snapshot import depth_of, rows_of
+from timnet_tui.snapshot import rows_of
 from timnet_tui.widgets.facts import facts_of
-from timnet_tui.widgets.grid_layout import TITLES, end_of, head_of, layout, one_line_width
+from timnet_tui.widgets.grid_layout import TITLES, end_of, head_of, layout
 from timnet_tui.widgets.status import status
 
 PALETTES = pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
@@ -138,12 +138,6 @@ def test_a_mean_stands_with_its_n_and_one_value_has_no_spread() -> None:
     assert len({len(end_of(row)) for row in (newest, middle, oldest, single)}) == 1
 
 
-def test_depth_counts_every_state() -> None:
-    counted = dict(depth_of(some_runs()))
-    assert sum(counted.values()) == len(some_runs())
-    assert counted[RunState.RUNNING] == 2
-
-
 # layout
 
 
@@ -151,7 +145,7 @@ def test_depth_counts_every_state() -> None:
 def test_the_layout_never_leaves_its_width(width: int) -> None:
     rows = rows_of(some_runs())
     found = layout(rows, width)
-    assert found.stacked is (width < one_line_width(rows))
+    assert found.stacked is (width < found.natural)
     assert found.cells_x + found.cells_width <= max(width, found.cells_x + 7)
     if width >= 80:
         head = 1 + sum(found.columns) + len(found.columns)

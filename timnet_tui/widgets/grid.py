@@ -11,7 +11,7 @@ from timnet.records import Run, RunState
 from timnet_tui.messages import CellChosen, CellOpened
 from timnet_tui.palette import palette
 from timnet_tui.snapshot import ExperimentRow
-from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, layout, one_line_width
+from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
 
 
@@ -47,7 +47,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def natural_width(self) -> int:
         """The width at which every experiment fits on one line."""
-        return one_line_width(self._rows)
+        return self._layout.natural
 
     @property
     def row(self) -> ExperimentRow | None:

@@ -27,9 +27,13 @@ END_TITLE = "UAR % ± sd    n"
 
 @dataclass(frozen=True, slots=True)
 class GridLayout:
-    """``columns`` are the widths of the head; ``cells_x`` and ``cells_width`` say where folds are shown."""
+    """``columns`` are the widths of the head; ``cells_x`` and ``cells_width`` say where folds are shown.
+
+    ``natural`` is the width at which every experiment would be one line.
+    """
 
     width: int
+    natural: int
     stacked: bool
     columns: tuple[int, ...]
     folds: int
@@ -83,18 +87,15 @@ def end_of(row: ExperimentRow) -> str:
     return f"{100 * summary.mean:>5.1f}{spread:<6}  {count:>5}"
 
 
-def one_line_width(rows: Sequence[ExperimentRow]) -> int:
-    """The width at which every experiment is one line."""
-    return GUTTER + _head_width(_natural(rows)) + _folds(rows) * STRIDE + 1 + 1 + _end_width(rows)
-
-
 def layout(rows: Sequence[ExperimentRow], width: int) -> GridLayout:
     """The layout for a grid of ``width`` cells."""
     columns, folds, end = _natural(rows), _folds(rows), _end_width(rows)
-    if one_line_width(rows) <= width:
-        return GridLayout(width, False, columns, folds, GUTTER + _head_width(columns), folds * STRIDE + 1, end)
+    natural = GUTTER + _head_width(columns) + folds * STRIDE + 1 + 1 + end
+    if natural <= width:
+        cells_x = GUTTER + _head_width(columns)
+        return GridLayout(width, natural, False, columns, folds, cells_x, folds * STRIDE + 1, end)
     columns = _shrunk(columns, width - GUTTER - end - 1)
-    return GridLayout(width, True, columns, folds, INDENT, max(STRIDE + 1, width - INDENT), end)
+    return GridLayout(width, natural, True, columns, folds, INDENT, max(STRIDE + 1, width - INDENT), end)
 
 
 def _natural(rows: Sequence[ExperimentRow]) -> tuple[int, ...]:
