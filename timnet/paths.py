@@ -10,6 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
+    """Remove ``files`` (oldest first) but for ``newest`` and those just before it, ``kept`` in all.
+
+    What lies after ``newest`` goes too: it is left of a history that was damaged and begun anew.
+    """
+    keep = [path for path in files if path.name <= newest.name][-kept:]
+    for path in files:
+        if path not in keep:
+            path.unlink(missing_ok=True)
+
+
 @dataclass(frozen=True, slots=True)
 class RunPaths:
     """The files of one run, under ``runs/<uid>/``."""
@@ -42,10 +53,9 @@ class RunPaths:
         """
         return self.folder / f"best-{epoch:06d}.npz"
 
-    def drop_old_best(self) -> None:
-        """Remove all best weights but the newest two: the two resume points name no others."""
-        for path in sorted(self.folder.glob("best-*.npz"))[:-2]:
-            path.unlink(missing_ok=True)
+    def drop_old_best(self, epoch: int) -> None:
+        """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""
+        drop_all_but(sorted(self.folder.glob("best-*.npz")), self.best_weights(epoch), 2)
 
     @property
     def final_weights(self) -> Path:

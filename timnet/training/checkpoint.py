@@ -18,7 +18,7 @@ import numpy as np
 
 from timnet.files import replacing
 from timnet.model.weights import UNREADABLE
-from timnet.paths import RunPaths
+from timnet.paths import RunPaths, drop_all_but
 from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
 from timnet.training.rule import BestSoFar
 
@@ -47,8 +47,7 @@ def save(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, progre
     arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
     with replacing(path) as stream:
         np.savez(stream, **arrays)
-    for old in paths.checkpoints()[:-KEPT]:
-        old.unlink(missing_ok=True)
+    drop_all_but(paths.checkpoints(), path, KEPT)
     return path
 
 

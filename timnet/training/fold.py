@@ -149,7 +149,7 @@ def _train_epoch(
     checkpoint.save(job.paths, trainer.model, trainer.optimizer, after)
     _record_weights(job, journal, after, new_best=verdict.save)
     if verdict.save:
-        job.paths.drop_old_best()
+        job.paths.drop_old_best(epoch)
     if not verdict.stop and want is not None and epoch < job.config.epochs:
         raise Interrupted(want)
     return after
