@@ -1,0 +1,240 @@
+"""One fold, killed at every write it makes, and asked to leave between any two steps: the same bits in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from timnet.errors import DiskFull, Fenced, TimnetError
+from timnet.records import EventKind, RunState, Want
+from timnet.registry import Registry
+
+if TYPE_CHECKING:
+    from tests.training.bench import Process, Run
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def process() -> Process:
+    from tests.training.bench import Process
+
+    return Process()
+
+
+@pytest.fixture
+def run(tmp_path: Path, process: Process) -> Iterator[Run]:
+    from tests.training.bench import Run
+
+    with Registry.open(tmp_path / "runs.db") as registry:
+        registry.db.connection.execute("PRAGMA synchronous = OFF")
+        yield Run(registry, process)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, process: Process) -> dict[str, Any]:
+    from tests.training.bench import Run
+
+    with (
+        Registry.open(tmp_path_factory.mktemp("undisturbed") / "runs.db") as registry,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        one = Run(registry, process)
+        one.attempt(patch)
+        outcome = one.outcome()
+        uid = registry.runs.get("1.1").uid
+    return {**outcome, "kept": without_uid(outcome["kept"], uid)}
+
+
+def without_uid(kept: dict[str, tuple[Any, ...]], uid: str) -> dict[str, tuple[Any, ...]]:
+    """Each run has a name of its own, which is part of its paths."""
+    return {kind: tuple(str(v).replace(uid, "UID") for v in values) for kind, values in kept.items()}
+
+
+def outcome_of(run: Run) -> dict[str, Any]:
+    outcome = run.outcome()
+    return {**outcome, "kept": without_uid(outcome["kept"], run.registry.runs.get("1.1").uid)}
+
+
+def test_the_undisturbed_fold_is_what_this_proof_needs(undisturbed: dict[str, Any]) -> None:
+    assert undisturbed["state"][:2] == (RunState.DONE, 6)
+    assert undisturbed["early stops"] == [(6, "stopped early: 2 checks without improvement")]
+    assert {kind: values[0] for kind, values in undisturbed["kept"].items()} == {"best": "2", "final": "2", "last": "6"}
+    assert undisturbed["resume points"] == ["epoch-000005.npz", "epoch-000006.npz"]
+    assert undisturbed["leftovers"] == []
+
+
+def test_a_fold_gives_the_same_bits_again(run: Run, undisturbed: dict[str, Any]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        run.attempt(patch)
+    assert outcome_of(run) == undisturbed
+
+
+def test_a_kill_before_or_after_any_write_changes_nothing(
+    tmp_path: Path, process: Process, undisturbed: dict[str, Any]
+) -> None:
+    from tests.training.bench import Deadline, Killed, Run
+
+    moment, killed = 0, True
+    while killed:
+        moment += 1
+        place = tmp_path / f"moment{moment}"
+        place.mkdir()
+        with Registry.open(place / "runs.db") as registry, pytest.MonkeyPatch.context() as patch:
+            registry.db.connection.execute("PRAGMA synchronous = OFF")
+            run = Run(registry, process)
+            try:
+                run.attempt(patch, Deadline(moment))
+                killed = False
+            except Killed:
+                pass
+        with Registry.open(place / "runs.db") as registry, pytest.MonkeyPatch.context() as patch:
+            run.registry = registry
+            if run.reap() is RunState.QUEUED:  # else the kill came after its very last write
+                run.attempt(patch)
+            assert outcome_of(run) == undisturbed, f"killed at moment {moment}"
+    assert moment > 50, "every epoch, check, resume point and result has its moments"
+
+
+def test_a_run_killed_again_and_again_ends_the_same(run: Run, undisturbed: dict[str, Any]) -> None:
+    from tests.training.bench import Deadline, Killed
+
+    attempts = 0
+    state: RunState | None = RunState.QUEUED
+    while state is RunState.QUEUED:
+        attempts += 1
+        assert attempts < 60
+        with pytest.MonkeyPatch.context() as patch:
+            try:
+                run.attempt(patch, Deadline(8 + attempts))
+            except Killed:
+                state = run.reap()
+            else:
+                state = None
+    assert attempts > 5
+    assert outcome_of(run) == undisturbed
+    assert run.registry.runs.get("1.1").attempt == attempts
+
+
+@pytest.mark.parametrize("step", [1, 2, 4, 7])
+def test_a_wish_is_honoured_between_two_steps_and_nothing_is_lost(
+    run: Run, undisturbed: dict[str, Any], step: int
+) -> None:
+    from timnet.training.fold import Interrupted
+
+    looks = iter([None] * (step - 1) + [Want.PAUSE])
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted) as caught:
+        run.attempt(patch, wanted=lambda: next(looks))
+    assert caught.value.want is Want.PAUSE
+    steps_of_an_epoch = 3  # 14 rows, 6 at once
+    assert run.registry.runs.get("1.1").epoch == (step - 1) // steps_of_an_epoch
+    assert run.reap() is RunState.QUEUED
+    with pytest.MonkeyPatch.context() as patch:
+        run.attempt(patch)
+    assert outcome_of(run) == undisturbed
+
+
+def test_a_wish_that_comes_with_an_epoch_is_honoured_before_the_next(run: Run) -> None:
+    from timnet.states import Command
+    from timnet.training.fold import Interrupted
+
+    calls = []
+
+    def wish_late() -> None:
+        calls.append(1)
+        if len(calls) == 4:
+            run.registry.runs.command(Command.CANCEL, ["1.1"])
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Interrupted) as caught:
+        run.attempt(patch, wanted=wish_late)
+    assert caught.value.want is Want.CANCEL
+    assert run.registry.runs.get("1.1").epoch == 2
+    assert run.registry.paths.run(run.registry.runs.get("1.1").uid).checkpoint(2).exists()
+
+
+def test_torn_resume_points_are_passed_over_and_the_registry_follows(run: Run, undisturbed: dict[str, Any]) -> None:
+    from tests.training.bench import Deadline, Killed
+
+    for tear, moment in ((1, 36), (2, 14)):  # the end of epoch 5; epoch 6 on the second try
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            run.attempt(patch, Deadline(moment))
+        assert run.reap() is RunState.QUEUED
+        newest_first = run.registry.paths.run(run.registry.runs.get("1.1").uid).checkpoints()[::-1]
+        assert len(newest_first) == 2
+        for path in newest_first[:tear]:
+            path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.MonkeyPatch.context() as patch:
+        run.attempt(patch)
+    assert outcome_of(run) == undisturbed
+    kinds = [event.kind for event in run.registry.results.events(1)]
+    assert kinds.count(EventKind.STARTED) == 2, "with both torn it began at the beginning"
+    assert kinds.count(EventKind.RESUMED) == 1
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_epoch(run: Run, process: Process) -> None:
+    from timnet.training.fold import Diverged
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "data", replace(process.data, features=np.full_like(process.data.features, np.nan)))
+        patch.setattr(process.trainer, "_features", process.trainer._features * np.nan)
+        patch.setattr(process.trainer, "_step", process.trainer._one_step)  # what was compiled holds the old features
+        with pytest.raises(Diverged, match=r"not finite \(epoch 1\); try a lower"):
+            run.attempt(patch)
+    [epoch] = run.registry.results.epochs(1)
+    assert (epoch.loss, epoch.val_loss, epoch.diverged) == (None, None, True)
+
+
+# how a process leaves
+
+
+def started(run: Run) -> Any:
+    from tests.support import start_next
+
+    return run.registry.journal(start_next(run.registry), 1)
+
+
+@pytest.mark.parametrize(
+    ("want", "state", "kind"),
+    [
+        (Want.PAUSE, RunState.PAUSED, EventKind.PAUSED),
+        (Want.CANCEL, RunState.CANCELLED, EventKind.CANCELLED),
+        (Want.STOP, RunState.QUEUED, EventKind.REQUEUED),
+    ],
+)
+def test_a_wish_leads_to_its_state(run: Run, want: Want, state: RunState, kind: EventKind) -> None:
+    from timnet.training.fold import Interrupted
+    from timnet.training.process import _leave
+
+    assert _leave(started(run), Interrupted(want), lambda _: None) == 0
+    left = run.registry.runs.get("1.1")
+    assert (left.state, left.error, left.crashes) == (state, None, 0)
+    assert run.registry.results.events(left.id)[-1].kind == kind
+
+
+def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> None:
+    from timnet.training.process import _leave
+
+    said: list[str] = []
+    assert _leave(started(run), OSError(28, "No space left on device", "/there"), said.append) == DiskFull.exit_code
+    left = run.registry.runs.get("1.1")
+    assert (left.state, left.error) == (RunState.PAUSED, said[0])
+    assert "no space left on the disk at /there" in said[0]
+    from timnet.states import Command
+
+    run.registry.runs.command(Command.RESUME, ["1.1"])
+    claimed = run.registry.runs.claim(lambda _uid: 0, run.registry.runs.process_of(left), "local", None)  # type: ignore[arg-type]
+    assert claimed is not None
+    journal = run.registry.journal(claimed[0].run_id, 2)
+    with pytest.raises(ZeroDivisionError):
+        _leave(journal, ZeroDivisionError(), said.append)
+    assert run.registry.runs.get("1.1").state is RunState.RUNNING, "the worker decides on a defect"
+    assert _leave(journal, TimnetError("it cannot be"), said.append) == 1
+    left = run.registry.runs.get("1.1")
+    assert (left.state, left.error) == (RunState.FAILED, "it cannot be")
+    with pytest.raises(Fenced):
+        _leave(journal, TimnetError("too late"), said.append)
