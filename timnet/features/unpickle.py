@@ -91,8 +91,7 @@ def _inspect_argument(stream: BinaryIO, size: int, name: str, extent: int) -> No
         text = [stream.readline() for _ in range(lines)][-1]
         if not text.endswith(b"\n"):
             raise BadInput("its pickle ends too early")
-        index = int(text) if name == "PUT" and text.strip().isdigit() and len(text) < 9 else 0
-        if name == "PUT" and (index > MOST_OPERATIONS or not text.strip().isdigit()):
+        if name == "PUT" and not (text.strip().isdigit() and len(text) < 9 and int(text) <= MOST_OPERATIONS):
             raise BadInput("its pickle claims more memory than it has data")
         return
     prefix = _LENGTHS.get(extent)
