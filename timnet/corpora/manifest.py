@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timnet.corpora.entries import ADVICE, Listing, entries_of
-from timnet.corpora.findings import Finding, several
+from timnet.corpora.findings import finding
 from timnet.corpora.tables import Row, Table, open_table
 from timnet.errors import CorpusError
 from timnet.text import clean
@@ -37,7 +37,7 @@ def read_manifest(path: Path) -> Listing:
     _check_columns(table)
     entries = entries_of(table.name, _meant(table.rows))
     unused = [column or "(no name)" for column in table.columns if column not in COLUMNS]
-    return Listing(entries, (Finding(f"columns not used: {several(unused)}", ordinary=True),) if unused else ())
+    return Listing(entries, tuple(finding("columns not used", unused, ordinary=True)))
 
 
 def _meant(rows: Iterator[Row]) -> Iterator[Row]:
