@@ -79,7 +79,7 @@ def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Setting
 def _convert(name: str, value: Any, kind: type, where: str) -> Any:
     if kind is int:
         return _whole_number(name, value, where)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise BadInput(f"{name} = {value!r} in {where} is not a text in quotes")
     if name == "device" and value not in DEVICES:
         raise BadInput(f"device = {value!r} in {where} is no device; there are: {', '.join(DEVICES)}")
