@@ -12,6 +12,7 @@ import typer
 from timnet import __version__
 from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, work
 from timnet.cli.help import UsageError, complaint, examples
+from timnet.text import clean
 
 app = typer.Typer(
     name="timnet",
@@ -47,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # `timnet queue`: its message is the help page
             sys.stderr.write(f"{error}\n")
         else:
-            sys.stderr.write(f"timnet: {complaint(error)}\n")
+            sys.stderr.write(f"timnet: {clean(complaint(error))}\n")
         return 2
     except typer.Abort:
         sys.stderr.write("timnet: stopped, nothing was changed\n")

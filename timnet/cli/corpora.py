@@ -68,6 +68,9 @@ def add(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="The folder with its raw wav files, in the published layout.")
     ],
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Register a corpus from its raw files, which are only read."""
@@ -75,7 +78,7 @@ def add(
     from timnet.tasks import Progress
 
     with progress_bar(f"reading {name}") as report:
-        corpus = read_corpus(name, folder, lambda done, total: report(Progress(done, total)))
+        corpus = read_corpus(name, folder, lambda done, total: report(Progress(done, total)), skip_bad=skip_bad)
     with creating(context) as (registry, _):
         record, found = register(registry, corpus)
     if as_json:

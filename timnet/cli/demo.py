@@ -25,7 +25,7 @@ def demo(
         bool | None, typer.Option("--tui/--no-tui", help="Watch in the TUI; default: in a terminal.")
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", help="Epochs of each run; default: 20.")
+        int | None, typer.Option("--epochs", metavar="N", min=1, help="Epochs of each run; default: 20.")
     ] = None,
 ) -> None:
     """Train on a synthetic corpus, watch it live, export a table, curves and a t-SNE image."""

@@ -83,7 +83,7 @@ def ls(
         ),
     ] = "id",
     reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The other way round.")] = False,
-    limit: Annotated[int | None, typer.Option(metavar="N", min=1, max=10**9, help="At most N runs.")] = None,
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N runs.")] = None,
     as_json: Json = False,
 ) -> None:
     """List runs, or with --group experiments; results with their protocol and selection rule."""
