@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +16,11 @@ from timnet.cli.context import creating, reading, settings_of
 from timnet.cli.help import examples
 from timnet.cli.output import print_json, print_table, progress_bar, say
 from timnet.errors import BadInput, UnknownName
+
+if TYPE_CHECKING:
+    from timnet.corpora.check import CorpusCheck
+    from timnet.corpora.organise import Outcome
+    from timnet.records import CorpusRecord
 
 app = typer.Typer(help="Register corpora, check them, extract their features.", no_args_is_help=True)
 
@@ -84,8 +93,9 @@ def add(
     if as_json:
         print_json(found.to_dict())
         return
-    say(f"{record.name}: {found.utterances} utterances, {found.speakers} speakers, {len(record.classes)} classes")
-    _say_problems(found.problems)
+    counts = f"{found.utterances} utterances, {found.speakers} speakers, {len(record.classes)} classes"
+    say(f"{record.name} (laid out as {found.layout}): {counts}")
+    _say_findings(found)
 
 
 @app.command("check", epilog=examples("corpora check EMODB", "corpora check EMODB --json"))
@@ -100,7 +110,7 @@ def check(context: typer.Context, name: Name, as_json: Json = False) -> None:
         return
     print_table(("class", "utterances"), [(label, str(n)) for label, n in found.classes.items()], right=("utterances",))
     say(f"{found.corpus}: {found.utterances} utterances, {found.speakers} speakers in {found.path}")
-    _say_problems(found.problems)
+    _say_findings(found)
 
 
 @app.command("rm", epilog=examples("corpora rm EMODB"))
@@ -167,6 +177,107 @@ def features(
     say(f"{corpus.name}: float32 {shape} in {path}")
 
 
+@app.command(
+    "organise", epilog=examples("corpora organise EMODB sorted --dry-run", "corpora organise EMODB sorted --link")
+)
+def organise(
+    context: typer.Context,
+    name: Name,
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A new or empty folder, for one folder an emotion.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", help="Raw files of a corpus that is not registered.", show_default=False
+        ),
+    ] = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="Hard links (symbolic ones to another filesystem) instead of copies.")
+    ] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Remove what was made in TARGET, where it is unchanged.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sort a corpus into one folder an emotion. Its own files are never moved, renamed or changed.
+
+    Names are prefixed by the speaker where they would meet. Interrupted, run it again.
+    """
+    from timnet.corpora import organise as sorting
+    from timnet.corpora.placing import place
+    from timnet.corpora.spec import canonical
+
+    if undo and (link or source):
+        raise BadInput("--undo goes by what was made; it takes neither --link nor --from")
+    with _counting(f"organising {name}") as report:
+        if undo:
+            outcome = sorting.undo(canonical(name), target, dry_run=dry_run, on_progress=report)
+        else:
+            corpus = _corpus(context, canonical(name), source)
+            outcome = sorting.organise(
+                corpus.name,
+                Path(corpus.path),
+                place(corpus.utterances),
+                target,
+                link=link,
+                dry_run=dry_run,
+                on_progress=report,
+            )
+    if as_json:
+        print_json({"corpus": canonical(name), "dry_run": dry_run, "undo": undo, **outcome.to_dict()})
+    else:
+        _say_outcome(outcome, "removed" if undo else "linked" if link else "copied", dry_run)
+    if outcome.kept:
+        raise typer.Exit(1)
+
+
+def _corpus(context: typer.Context, name: str, source: Path | None) -> CorpusRecord:
+    """The corpus as registered, or as it lies in ``source``."""
+    if source is None:
+        with reading(context) as (registry, _):
+            return registry.corpora.get(name)
+    from timnet.corpora.service import read_corpus
+
+    return read_corpus(name, source).record
+
+
+def _say_outcome(outcome: Outcome, what: str, dry_run: bool) -> None:
+    if dry_run:
+        print_table((f"to be {what}",), [(path,) for path in outcome.done])
+    say(f"{outcome.target}: {len(outcome.done)} files {'to be ' if dry_run else ''}{what}")
+    if outcome.before:
+        say(f"  - {len(outcome.before)} were so already")
+    for reason in outcome.kept:
+        say(f"  ! kept {reason}")
+
+
+@app.command("fetch", epilog=examples("corpora fetch EMODB ~/EMODB", "corpora fetch RAVDESS ~/RAVDESS"))
+def fetch(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(metavar="CORPUS", help="EMODB, EMOVO or RAVDESS.", autocompletion=complete.known_corpora),
+    ],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder for its files.")],
+    edition: Annotated[
+        str | None,
+        typer.Option("--edition", metavar="VERSION", help="audEERING's version of it.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Download a public corpus with audb (the extra "fetch"); of another one, tell where to ask for it."""
+    from timnet.corpora.fetch import fetch as download
+
+    found = download(name, folder, settings_of(context).cache, version=edition, verbose=sys.stderr.isatty())
+    if as_json:
+        print_json(found.to_dict())
+        return
+    say(f"{found.corpus}: {found.utterances} utterances in {found.path} (edition {found.version}; {found.terms})")
+    for finding in found.findings:
+        say(f"  - {finding}")
+    say(f"now add it: timnet corpora add {found.corpus} {shlex.quote(found.path)}")
+
+
 def _list_cache(context: typer.Context, as_json: bool) -> None:
     from timnet.features.cache import FeatureCache
 
@@ -182,6 +293,17 @@ def _list_cache(context: typer.Context, as_json: bool) -> None:
     print_table(("corpus", "key", "size", "made"), rows, right=("size",))
 
 
-def _say_problems(problems: tuple[str, ...]) -> None:
-    for problem in problems:
+def _say_findings(found: CorpusCheck) -> None:
+    for note in found.notes:
+        say(f"  - {note}")
+    for problem in found.problems:
         say(f"  ! {problem}")
+
+
+@contextmanager
+def _counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar that is told how many of how many."""
+    from timnet.tasks import Progress
+
+    with progress_bar(title) as report:
+        yield lambda done, total: report(Progress(done, total))
