@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv)
 BIN := .venv/bin
 
-.PHONY: help install demo test lint lock test-mac-pins clean
+.PHONY: help install demo test lint lock test-mac-pins screenshots clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -12,6 +12,7 @@ help:
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
+	@echo "make screenshots    the README's pictures, from the demo's registry"
 	@echo "make lock           resolve requirements.lock again (needs uv)"
 	@echo "make clean          remove what make has made"
 
@@ -57,6 +58,14 @@ test-mac-pins: .venv-mac/installed
 	@$(BIN)/python tools/mac_pins.py requirements.lock > build/mac-pins.txt
 	@$(call install-into,.venv-mac,build/mac-pins.txt)
 	@touch $@
+
+screenshots: install
+	rm -rf timnet-demo
+	$(BIN)/timnet demo --no-tui
+	$(BIN)/timnet --db timnet-demo/runs.db train DEMO --preset demo --seed 47 --select best --epochs 12
+	$(BIN)/timnet --db timnet-demo/runs.db workers stop
+	$(BIN)/timnet --db timnet-demo/runs.db queue add DEMO --preset github --folds 10 --seed 46
+	$(BIN)/python tools/screenshots.py timnet-demo/runs.db docs/images
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -51,7 +51,7 @@ class Experiments:
 
     def _insert(self, new: NewExperiment) -> int:
         time = now()
-        uid = f"{new.corpus.name.lower()}-{secrets.token_hex(4)}"
+        uid = f"{new.corpus.name.lower()}-{secrets.token_hex(6)}"
         selection = new.selection or new.config.selection
         inserted = self.db.table("experiments").insert(
             {

@@ -147,7 +147,7 @@ class Runs:
             return Outcome(run.key, to)
         if run.state is RunState.RUNNING and command in INTENTS:
             want = INTENTS[command]
-            self.db.connection.execute("UPDATE runs SET want = ? WHERE id = ?", (want, run.id))
+            self.db.connection.execute("UPDATE runs SET want = ?, updated = ? WHERE id = ?", (want, now(), run.id))
             self.event(run.id, EventKind.INTENT, f"asked to {want}", attempt=run.attempt, epoch=run.epoch or None)
             return Outcome(run.key, run.state, want)
         if run.state is RunState.RUNNING and command is Command.RESUME and run.want is Want.PAUSE:

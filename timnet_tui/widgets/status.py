@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.text import Text
 from textual.strip import Strip
@@ -61,7 +62,7 @@ def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int 
     text = Text(no_wrap=True).append(" timnet ", style(colours.accent, bold=True))
     if snapshot is None:
         return text.append(" looking for the registry", style(colours.faint))
-    name = clean(str(snapshot.db) if width >= WIDE else snapshot.db.name)
+    name = clean(short(snapshot.db) if width >= WIDE else snapshot.db.name)
     text.append(" " + fit(name, min(len(name), width // 3)), style(colours.text))
     if snapshot.problem:
         return text.append(f"  {snapshot.problem}", style(colours.error, bold=True))
@@ -102,3 +103,11 @@ def _forecast(text: Text, snapshot: Snapshot, colours: Palette) -> None:
     else:
         sign = ">" if forecast.unmeasured else "~"
         text.append(f"  ETA {sign}{duration(forecast.seconds)}", style(colours.text))
+
+
+def short(path: Path) -> str:
+    """A path as a user would say it: from the working directory, else from home, else in full."""
+    for start, sign in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if path.is_relative_to(start):
+            return sign + str(path.relative_to(start))
+    return str(path)
