@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timnet.errors import BadInput
-from timnet.protocols import PROTOCOLS, describe, make_folds, random_folds
+from timnet.protocols import PROTOCOLS, Protocol, check_folds, describe, make_folds, random_folds
 from timnet.records import Utterance
 
 
@@ -60,6 +60,20 @@ def test_what_cannot_be_split_is_one_line(protocol, n, folds, seed, line):
     with pytest.raises(BadInput, match=line) as caught:
         make_folds(protocol, rows(n), folds, seed)
     assert str(caught.value).isprintable()
+
+
+def test_a_protocol_that_needs_speakers_says_why_it_cannot_be(monkeypatch):
+    held = Protocol(
+        "held", "by speaker", lambda utterances, folds, seed: random_folds(len(utterances), folds, seed), True
+    )
+    monkeypatch.setattr("timnet.protocols.PROTOCOLS", {"held": held})
+    unknown = [Utterance(f"TOY.npy#{n:04d}", "angry", "a" if n else "") for n in range(4)]
+    for call in (check_folds, make_folds):
+        with pytest.raises(BadInput, match="protocol held needs to know who speaks, and 1 of 4 utterances do not tell"):
+            call("held", unknown, 2, 0)
+        with pytest.raises(BadInput, match="needs two speakers or more; all utterances are by one"):
+            call("held", rows(4), 2, 0)
+        call("held", [Utterance(f"{n}.wav", "angry", f"s{n % 2}") for n in range(4)], 2, 0)
 
 
 def test_every_protocol_is_described_in_one_line():

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timnet.errors import BadInput
+from timnet.errors import BadInput, UnknownName
 from timnet.features.cache import FeatureCache, Shape, key_of, key_of_rows, shape_of
-from timnet.features.published import LAYOUT, copy_rows
+from timnet.features.compare import Comparison
+from timnet.features.published import LAYOUT, copy_rows, furthest_row
 from timnet.features.recipe import MfccRecipe
 from timnet.records import CorpusRecord, Utterance
 from timnet.tasks import Progress, run_task
@@ -97,16 +99,43 @@ def ensure_features(
         return found
     if recipe != MfccRecipe(recipe.signal_length):
         raise BadInput("features are extracted with the published recipe; only its signal length can be chosen")
+    with _arguments(folder, utterances, recipe, cache_root) as words:
+        more = [f"--corpus={clean(corpus)}", f"--jobs={jobs}"]
+        return Path(run_task("timnet.features", [*words, *more], on_progress))
+
+
+def check_features(
+    corpus: CorpusRecord, cache_root: Path, on_progress: Callable[[Progress], None] | None = None
+) -> Comparison:
+    """Compare the cached features of a corpus with librosa's own call, or with the file they were published in.
+
+    Raises :class:`BadInput` where nothing is cached, or what they were made from is gone or changed.
+    """
+    found = find_features(corpus, cache_root)
+    if found is None:
+        raise UnknownName(
+            f"no features of {corpus.name} in {clean(str(cache_root))};"
+            f" make them with: timnet corpora features {corpus.name}"
+        )
+    if corpus.layout == LAYOUT:
+        largest, where = furthest_row(corpus, open_features(corpus, cache_root, found))
+        return Comparison(len(corpus.utterances), largest, where, 0.0)
+    recipe = MfccRecipe(corpus.signal_length)
+    with _arguments(Path(corpus.path), corpus.utterances, recipe, cache_root) as words:
+        return Comparison(**run_task("timnet.features", [*words, "--check"], on_progress))
+
+
+@contextmanager
+def _arguments(
+    folder: Path, utterances: Sequence[Utterance], recipe: MfccRecipe, cache_root: Path
+) -> Iterator[list[str]]:
+    """What the child process is told; the list of utterances stands in a file that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="timnet-") as scratch:
         listed = Path(scratch) / "utterances.json"
         listed.write_text(json.dumps([asdict(utterance) for utterance in utterances]))
-        arguments = {
-            "corpus": clean(corpus),
-            "folder": folder.absolute(),
-            "utterances": listed,
-            "cache": cache_root.absolute(),
-            "signal-length": recipe.signal_length,
-            "jobs": jobs,
-        }
-        words = [f"--{name}={value}" for name, value in arguments.items()]
-        return Path(run_task("timnet.features", words, on_progress))
+        yield [
+            f"--folder={folder.absolute()}",
+            f"--utterances={listed}",
+            f"--cache={cache_root.absolute()}",
+            f"--signal-length={recipe.signal_length}",
+        ]

@@ -114,15 +114,31 @@ def copy_rows(corpus: CorpusRecord, cache_root: Path, key: str, shape: Shape) ->
 
     Raises :class:`CorpusError` where the file is gone, or no longer holds the registered rows.
     """
+    features = _registered(corpus)
+    cache = FeatureCache(cache_root)
+    about = {"corpus": corpus.name, "utterances": len(corpus.utterances), "file": corpus.path}
+    with cache.locked(key):
+        return cache.lookup(key, shape) or cache.write(key, shape, features.rows(), about)
+
+
+def furthest_row(corpus: CorpusRecord, cached: NDArray[np.float32]) -> tuple[float, str]:
+    """The largest difference between ``cached`` and the rows of the file, and the utterance that has it."""
+    import numpy as np
+
+    features = _registered(corpus)
+    differences = [float(np.abs(row - own).max()) for row, own in zip(features.rows(), cached, strict=True)]
+    worst = int(np.argmax(differences))
+    return differences[worst], corpus.utterances[worst].path if differences[worst] else ""
+
+
+def _registered(corpus: CorpusRecord) -> PublishedFeatures:
+    """What the corpus's file holds, which must be what it held when it was registered. Raises :class:`CorpusError`."""
     features = read_features(Path(corpus.path))
     if not holds(features, corpus):
         raise CorpusError(
             f"{clean(corpus.path)} has changed since {corpus.name} was added; restore it or add the corpus again"
         )
-    cache = FeatureCache(cache_root)
-    about = {"corpus": corpus.name, "utterances": len(corpus.utterances), "file": corpus.path}
-    with cache.locked(key):
-        return cache.lookup(key, shape) or cache.write(key, shape, features.rows(), about)
+    return features
 
 
 def holds(features: PublishedFeatures, corpus: CorpusRecord) -> bool:
