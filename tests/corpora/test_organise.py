@@ -313,6 +313,14 @@ def test_a_full_disk_is_told_before_anything_is_copied_and_half_a_file_is_taken_
     assert made(target) == {}
 
 
+def test_a_corpus_without_recordings_has_nothing_to_sort(corpus, target, tmp_path):
+    (tmp_path / "CASIA.npy").write_bytes(b"features")
+    for source in (tmp_path / "CASIA.npy", tmp_path / "gone"):
+        with pytest.raises(CorpusError, match="is no folder of recordings"):
+            organise("CASIA", source, corpus.placements, target)
+    assert not target.exists()
+
+
 def test_two_at_once_do_not_meet(corpus, target):
     target.mkdir()
     with module._locked(target), pytest.raises(BadInput, match="another timnet is at work"):

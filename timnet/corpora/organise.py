@@ -145,6 +145,8 @@ def _is_sane(manifest: Manifest) -> bool:
 def _agreed(wanted: Manifest, target: Path) -> Manifest:
     """The manifest to work by: the one already in ``target`` if it is of the same work, or else ``wanted``."""
     source = Path(wanted.source)
+    if not source.is_dir():  # gone, or a published feature file
+        raise CorpusError(f"{clean(wanted.source)} is no folder of recordings; there is nothing to sort")
     if target.resolve() == source or source in target.resolve().parents:
         raise BadInput(f"{clean(str(target))} lies in the corpus itself; name a folder outside it")
     if os.path.lexists(target / MANIFEST):
