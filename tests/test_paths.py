@@ -48,3 +48,15 @@ def test_the_best_weights_and_the_ones_before_are_kept(
     paths.final_weights.touch()
     paths.drop_old_best(best)
     assert set(tmp_path.iterdir()) == {paths.final_weights, *(paths.best_weights(epoch) for epoch in kept)}
+
+
+def test_what_a_killed_process_was_writing_goes_and_nothing_else(tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path)
+    kept = [paths.checkpoint(3), paths.final_weights, paths.log]
+    torn = [path.with_name(f".{path.name}.4242.tmp") for path in (paths.checkpoint(4), paths.final_weights)]
+    for path in (*kept, *torn):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    paths.drop_unfinished()
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in torn)

@@ -53,6 +53,11 @@ class RunPaths:
         """
         return self.folder / f"best-{epoch:06d}.npz"
 
+    def drop_unfinished(self) -> None:
+        """Remove what a killed process was writing. Only for whoever holds the run's lock."""
+        for path in self.folder.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
     def drop_old_best(self, epoch: int) -> None:
         """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""
         drop_all_but(sorted(self.folder.glob("best-*.npz")), self.best_weights(epoch), 2)

@@ -64,6 +64,7 @@ def train_fold(
     :class:`timnet.errors.Fenced` when the run has been given to somebody else. ``note`` describes the
     device for the first event; ``say`` gets a line for the log.
     """
+    job.paths.drop_unfinished()
     trainer = _trainer(job)
     progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer)
     text = f"resumed after epoch {progress.epoch} on {note}" if progress.epoch else f"started on {note}"
