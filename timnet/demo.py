@@ -9,8 +9,7 @@ from pathlib import Path
 from timnet.corpora.service import add_corpus
 from timnet.corpora.synthetic import write_corpus
 from timnet.export.service import export_confusion, export_curves, export_table, export_tsne
-from timnet.features.build import ensure_features
-from timnet.features.recipe import MfccRecipe
+from timnet.features.build import features_of
 from timnet.queue.plan import Request, plan
 from timnet.records import Experiment
 from timnet.registry import Registry
@@ -56,8 +55,7 @@ def prepare(
     """
     write_corpus(place.corpus, on_progress=lambda done, total: report(Progress(done, total, "speaking")))
     corpus, _ = add_corpus(registry, CORPUS, place.corpus)
-    recipe = MfccRecipe(corpus.signal_length)
-    ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
+    features_of(corpus, settings.cache, None, report)
     request = Request((CORPUS,), preset="demo", seeds=(SEED,), epochs=epochs)
     [experiment] = registry.experiments.create(plan(registry, request))
     return experiment

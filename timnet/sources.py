@@ -16,7 +16,7 @@ from timnet.corpora.layout import CorpusSpec
 from timnet.corpora.scan import digest
 from timnet.corpora.service import ReadCorpus, check_corpus, read_corpus
 from timnet.corpora.spec import KNOWN, canonical, spec_of
-from timnet.errors import BadInput
+from timnet.errors import BadInput, CorpusError
 from timnet.features import published
 from timnet.features.lengths import histogram, length_of, tabs_of
 from timnet.records import CorpusRecord
@@ -114,7 +114,13 @@ def _own(
 ) -> Source:
     if not _NAME.fullmatch(name):
         raise BadInput(f"{clean(name)!r} is no name for a corpus; it takes up to 32 letters, digits, _ and -")
-    found = own.read_own(source, on_progress, skip_bad=skip_bad)
+    try:
+        found = own.read_own(source, on_progress, skip_bad=skip_bad)
+    except CorpusError as error:
+        if own.layout_of(source) != own.FOLDERS:
+            raise
+        known = ", ".join(KNOWN)
+        raise CorpusError(f"{error}. {name!r} is read as a corpus of your own; known by name are {known}") from error
     samples = length_of(length, found.seconds)
     record = CorpusRecord(
         id=0,

@@ -13,9 +13,10 @@ import typer
 
 from timnet.cli import complete
 from timnet.cli.context import creating, reading, settings_of
+from timnet.cli.features import features
 from timnet.cli.help import examples
 from timnet.cli.output import print_json, print_table, progress_bar, say
-from timnet.errors import BadInput, UnknownName
+from timnet.errors import BadInput
 
 if TYPE_CHECKING:
     from timnet.corpora.check import CorpusCheck
@@ -67,44 +68,70 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
     )
 
 
-@app.command("add", epilog=examples("corpora add EMODB ~/EMODB/wav", "corpora add EMODB ~/EMODB/wav --json"))
+@app.command(
+    "add",
+    epilog=examples(
+        "corpora add EMODB ~/EMODB/wav", "corpora add CASIA CASIA.npy", "corpora add MINE mine.csv --length 95%"
+    ),
+)
 def add(
     context: typer.Context,
     name: Annotated[
         str,
-        typer.Argument(metavar="CORPUS", help="Which corpus it is, e.g. EMODB.", autocompletion=complete.known_corpora),
+        typer.Argument(
+            metavar="CORPUS",
+            help="Which corpus it is, e.g. EMODB; any other name is a corpus of your own.",
+            autocompletion=complete.known_corpora,
+        ),
     ],
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The folder with its raw wav files, in the published layout.")
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="The folder of its raw recordings, or its published .npy file. Of your own: a folder with one"
+            " folder a class, a table (.csv, .tsv, .parquet: path, label, speaker), or an audformat database.",
+        ),
     ],
+    length: Annotated[
+        str | None,
+        typer.Option(
+            "--length",
+            metavar="LENGTH",
+            help="Signal length of your own corpus: auto (holds 95% of the recordings whole), samples at 22050 Hz,"
+            " or a share such as 90%.",
+            show_default=False,
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Register a corpus from its raw files, which are only read."""
-    from timnet.corpora.service import read_corpus, register
-    from timnet.tasks import Progress
+    """Register a corpus from its files, which are only read."""
+    from timnet.sources import read_source, register_source
 
-    with progress_bar(f"reading {name}") as report:
-        corpus = read_corpus(name, folder, lambda done, total: report(Progress(done, total)), skip_bad=skip_bad)
+    with _counting(f"reading {name}") as report:
+        read = read_source(name, source, length, report, skip_bad=skip_bad)
     with creating(context) as (registry, _):
-        record, found = register(registry, corpus)
+        record = register_source(registry, read)
+    found = read.corpus.found
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), "signal_length": record.signal_length, "tabs": record.tabs})
         return
     counts = f"{found.utterances} utterances, {found.speakers} speakers, {len(record.classes)} classes"
     say(f"{record.name} (laid out as {found.layout}): {counts}")
+    for line in read.lengths:
+        say(line)
     _say_findings(found)
 
 
 @app.command("check", epilog=examples("corpora check EMODB", "corpora check EMODB --json"))
 def check(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Compare a registered corpus with its files now and with the published counts."""
-    from timnet.corpora.service import check_corpus
+    from timnet.sources import check_source
 
     with reading(context) as (registry, _):
-        found = check_corpus(registry, name)
+        found = check_source(registry, name)
     if as_json:
         print_json(found.to_dict())
         return
@@ -121,60 +148,10 @@ def rm(context: typer.Context, name: Name) -> None:
     say(f"{name} is forgotten here; its files and its experiments are as they were")
 
 
-@app.command(
+app.command(
     "features",
-    epilog=examples("corpora features EMODB --jobs 2", "corpora features", "corpora features EMODB --rm"),
-)
-def features(
-    context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="CORPUS",
-            help="Extract this corpus's MFCCs now; without it, list the cache.",
-            autocompletion=complete.corpora,
-        ),
-    ] = None,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, max=1024, help="Processes; 0: one a core.")
-    ] = 0,
-    remove: Annotated[bool, typer.Option("--rm", help="Remove the corpus's cached features instead.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Extract MFCCs into the cache, list what is cached, or remove it."""
-    if name is None and remove:
-        raise BadInput("name the corpus whose cached features are to be removed")
-    if name is None:
-        _list_cache(context, as_json)
-        return
-    from timnet.features.build import ensure_features
-    from timnet.features.cache import FeatureCache
-    from timnet.features.recipe import MfccRecipe
-
-    with reading(context) as (registry, settings):
-        corpus = registry.corpora.get(name)
-    recipe = MfccRecipe(corpus.signal_length)
-    cache = FeatureCache(settings.cache)
-    if remove:
-        found = cache.find(corpus.utterances, recipe)
-        if found is None:
-            raise UnknownName(f"no features of {corpus.name} in {settings.cache}")
-        cache.remove(found.stem)
-        if as_json:
-            print_json({"corpus": corpus.name, "removed": str(found)})
-        else:
-            say(f"removed the cached features of {corpus.name}")
-        return
-    with progress_bar(f"MFCCs of {corpus.name}") as report:
-        folder = Path(corpus.path)
-        path = ensure_features(
-            folder, corpus.utterances, recipe, settings.cache, jobs or None, report, corpus=corpus.name
-        )
-    shape = [len(corpus.utterances), recipe.frames, recipe.n_mfcc]
-    if as_json:
-        print_json({"corpus": corpus.name, "path": str(path), "shape": shape, "bytes": path.stat().st_size})
-        return
-    say(f"{corpus.name}: float32 {shape} in {path}")
+    epilog=examples("corpora features EMODB --check", "corpora features --stale --rm", "corpora features EMODB --rm"),
+)(features)
 
 
 @app.command(
@@ -276,21 +253,6 @@ def fetch(
     for finding in found.findings:
         say(f"  - {finding}")
     say(f"now add it: timnet corpora add {found.corpus} {shlex.quote(found.path)}")
-
-
-def _list_cache(context: typer.Context, as_json: bool) -> None:
-    from timnet.features.cache import FeatureCache
-
-    settings = settings_of(context)
-    entries = FeatureCache(settings.cache).entries()
-    if as_json:
-        print_json([{"corpus": e.corpus, "key": e.key, "bytes": e.bytes, "made": e.made} for e in entries])
-        return
-    if not entries:
-        say(f"nothing is cached in {settings.cache}")
-        return
-    rows = [(e.corpus or "?", e.key[:12], f"{e.bytes / 2**20:.1f} MiB", e.made) for e in entries]
-    print_table(("corpus", "key", "size", "made"), rows, right=("size",))
 
 
 def _say_findings(found: CorpusCheck) -> None:

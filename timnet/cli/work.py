@@ -9,7 +9,7 @@ import typer
 from timnet.cli.context import creating, reading
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
 from timnet.cli.help import examples
-from timnet.cli.output import describe, print_json, print_table, progress_bar, say
+from timnet.cli.output import describe, print_json, print_table, say
 from timnet.records import CorpusRecord
 from timnet.settings import Settings
 
@@ -89,14 +89,9 @@ def train(
 
 def _features(corpus: CorpusRecord, settings: Settings) -> None:
     """Extract a corpus's features before its runs start, where the user sees the progress."""
-    from pathlib import Path
+    from timnet.cli.features import extract
 
-    from timnet.features.build import ensure_features
-    from timnet.features.recipe import MfccRecipe
-
-    with progress_bar(f"MFCCs of {corpus.name}") as report:
-        recipe = MfccRecipe(corpus.signal_length)
-        ensure_features(Path(corpus.path), corpus.utterances, recipe, settings.cache, None, report, corpus=corpus.name)
+    extract(corpus, settings)
 
 
 @workers_app.command("ls", epilog=examples("workers ls", "workers ls --json"))
