@@ -174,7 +174,7 @@ def test_a_corpus_that_is_not_registered_is_not_listed_afterwards(registry, tmp_
         ({"corpus": "NOWHERE"}, "no corpus 'NOWHERE'"),
         ({"corpus": "EMOVO2"}, "no corpus"),
         ({"source": Path("absent.txt")}, "no such file: absent.txt"),
-        ({"source": Path(".")}, "no such file"),
+        ({"source": Path()}, "no such file"),
         ({"folds": 1}, "the log has 2 folds; --folds 1 is less"),
         ({"results": Path("absent.xlsx")}, "no such file: absent.xlsx"),
     ],
@@ -192,7 +192,7 @@ def test_a_sheet_of_another_training_is_refused(registry, tmp_path):
     source = log_file(tmp_path, folds(1))
     better = tuple(hit + (place == 0) for place, hit in enumerate(HITS))
     book = workbook(tmp_path / "r.xlsx", {"0": sheet_matrix(better)}, CLASSES)
-    with pytest.raises(BadInput, match="fold 1: the sheet's WAR is 0.8889, the log's 0.8704"):
+    with pytest.raises(BadInput, match=r"fold 1: the sheet's WAR is 0.8889, the log's 0.8704"):
         import_keras_log(registry, LogImport(source, "EMODB", book))
     book = workbook(tmp_path / "s.xlsx", {"0": sheet_matrix(true=[n + 1 for n in TRUE])}, CLASSES)
     with pytest.raises(BadInput, match="class counts"):

@@ -63,7 +63,7 @@ def test_a_run_that_cannot_be_asked_is_refused(registry, key, said):
 
 def test_weights_that_are_gone_are_named(registry):
     give_weights(registry, "1.1").unlink()
-    with pytest.raises(BadInput, match="the weights of run 1.1 are gone from .*final.npz"):
+    with pytest.raises(BadInput, match=r"the weights of run 1.1 are gone from .*final.npz"):
         networks_of_run(registry, "1.1")
 
 

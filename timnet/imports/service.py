@@ -226,7 +226,7 @@ def _folds(log: KerasLog, wanted: LogImport, corpus: CorpusRecord) -> int:
 def _ends(log: KerasLog, folds: int) -> list[str]:
     """Where a log ends that was cut off."""
     last = log.folds[-1]
-    if log.complete and last.finished:
+    if last.finished and (log.complete or len(log.folds) == folds):
         return []
     epoch = f"epoch {last.epochs[-1].epoch} of {last.planned}"
     return [f"the log ends in line {log.lines}: fold {len(log.folds)} of {folds}, {epoch} is the last whole one"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -26,7 +25,6 @@ from timnet.prediction.order import Order
 from timnet.prediction.windows import mean_of, window_starts
 from timnet.tasks import Progress
 from timnet.text import clean
-from timnet.training.device import prepare
 from timnet.training.step import forward_of
 
 BATCH = 256
@@ -56,7 +54,7 @@ class Ensemble:
         self._states: list[list[NDArray[np.float32]]] = []
         for put_in in fill:
             put_in(self._model)
-            self._states.append([np.array(weight) for weight in self._model.weights])
+            self._states.append([np.asarray(weight).copy() for weight in self._model.weights])
 
     def __len__(self) -> int:
         return len(self._states)
@@ -79,7 +77,6 @@ def predict(order: Order, report: Callable[[Progress], None]) -> dict[str, Any]:
     A recording that cannot be read is told of in its ``error`` and does not keep the others back. Raises
     :class:`timnet.errors.WeightsError` for weights that cannot be used.
     """
-    prepare("cpu", os.cpu_count() or 1)
     recipe = MfccRecipe(order.signal_length)
     shape = NetworkShape(recipe.frames, order.classes, order.tabs, filters=order.filters, kernel_size=order.kernel_size)
     report(Progress(0, len(order.files), "loading the networks"))
