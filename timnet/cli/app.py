@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from timnet import __version__
 from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, work
@@ -40,10 +42,16 @@ app.add_typer(work.workers_app, name="workers", short_help="List and stop worker
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
 
 
+@cache
+def command() -> Any:
+    """The whole tree of commands, made once."""
+    return get_command(app)
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit status. What the parser cannot read is said in one line (status 2)."""
     try:
-        status = app(args=list(arguments), prog_name="timnet", standalone_mode=False)
+        status = command()(args=list(arguments), prog_name="timnet", standalone_mode=False)
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # `timnet queue`: its message is the help page
             sys.stderr.write(f"{error}\n")
