@@ -103,7 +103,7 @@ def test_corpora_check(cli: Cli, own_place: Path) -> None:
     added = cli("corpora", "add", "EMODB", "wav", "--json")
     checked = cli("corpora", "check", "emodb", "--json")
     assert (added.status, checked.status, checked.err) == (0, 0, "")
-    assert added.json == checked.json
+    assert {name: added.json[name] for name in checked.json} == checked.json
     assert checked.json.keys() >= {"corpus", "path", "utterances", "speakers", "classes", "problems"}
     assert (checked.json["corpus"], checked.json["utterances"], checked.json["speakers"]) == ("EMODB", 7, 1)
     assert checked.json["path"] == str(own_place / "wav")

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
 from tests.cli.conftest import Cli
-from timnet.cli.app import app
+from timnet.cli.app import command
 
-GROUP: Any = typer.main.get_command(app)
+GROUP: Any = command()
 
 
 def commands(group: Any = GROUP, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(one, (*path, name))
         else:
             yield (*path, name)
 

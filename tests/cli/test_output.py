@@ -139,7 +139,7 @@ def test_nothing_foreign_reaches_the_terminal(cli: Cli, filled: Path) -> None:
         ["queue", "add", "EMODB", "--monitor", bad], ["queue", "add", "EMODB", "--only", bad], [bad], [f"--{bad}"],
         ["export", "table"], ["export", "table", "--format", bad], ["export", "curves", "1", "--format", bad],
         ["export", "table", "-o", f"{bad}/x.md"], ["--db", bad, "runs", "ls"], ["--db", f"{bad}/x", "runs", "ls"],
-        ["import", "weights", bad, "--corpus", "EMODB"], ["doctor"],
+        ["import", "weights", f"none{bad}", "--corpus", "EMODB"], ["doctor"],
     ):  # fmt: skip
         found = cli(*words)
         for stream in (found.out, found.err):
