@@ -14,10 +14,7 @@ import pytest
 from tests.support import REPOSITORY, filled_registry
 
 ENGINE = {"tensorflow", "keras", "librosa", "matplotlib", "sklearn"}
-COMMANDS = (
-    "app", "compare", "complete", "context", "corpora", "demo", "doctor", "experiment_options", "export", "help",
-    "imports", "live", "output", "queue", "runs", "show", "work",
-)  # fmt: skip
+COMMANDS = sorted({path.stem for path in (REPOSITORY / "timnet" / "cli").glob("*.py")} - {"__init__"})
 CORE = (
     "timnet.training.fold", "timnet.training.process", "timnet.training.published", "timnet.queue.worker",
     "timnet.registry", "timnet.features.build", "timnet.model.network", "timnet.export.service", "timnet.doctor",
@@ -49,11 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_list_of_command_modules_is_whole() -> None:
-    assert set(COMMANDS) == {path.stem for path in (REPOSITORY / "timnet" / "cli").glob("*.py")} - {"__init__"}
-
-
 def test_importing_the_command_line_loads_no_engine(place: Path) -> None:
+    assert {"app", "runs", "queue", "work"} <= set(COMMANDS)
     loaded = python("\n".join(f"import timnet.cli.{name}" for name in COMMANDS), place)
     assert not ENGINE & set(loaded)
     assert not {"numpy", "textual", "pandas", "scipy"} & set(loaded)
