@@ -91,8 +91,10 @@ class Corpora:
         return [current[name] for name in sorted(current)]
 
     def sizes(self) -> dict[int, tuple[int, int]]:
-        """For each corpus version, ``(utterances, speakers)``."""
-        rows = self.db.rows("SELECT corpus_id, count(*) AS n, count(DISTINCT speaker) AS s FROM utterances GROUP BY 1")
+        """For each corpus version, ``(utterances, speakers)``; who is not named is no speaker."""
+        rows = self.db.rows(
+            "SELECT corpus_id, count(*) AS n, count(DISTINCT nullif(speaker, '')) AS s FROM utterances GROUP BY 1"
+        )
         return {row["corpus_id"]: (row["n"], row["s"]) for row in rows}
 
     def remove(self, name: str) -> None:
