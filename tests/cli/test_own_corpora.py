@@ -63,10 +63,10 @@ def test_a_folder_an_emotion_becomes_a_corpus(cli: Cli, folders: Path) -> None:
     assert (listed["corpus"], listed["utterances"], listed["speakers"], listed["tabs"]) == ("Mine", 20, 0, 8)
     assert listed["classes"] == list(CLASSES)
     shorter = cli("corpora", "add", "MINE", folders, "--length", "50%", "--json")
-    assert (shorter.json["tabs"], shorter.json["layout"], shorter.json["problems"]) == (8, "folders", [])
-    assert shorter.json["signal_length"] < 44_000
+    assert (shorter.json["layout"], shorter.json["problems"]) == ("folders", [])
     [listed] = cli("corpora", "ls", "--json").json
-    assert (listed["corpus"], listed["signal_length"]) == ("Mine", shorter.json["signal_length"])
+    assert listed["corpus"] == "Mine"
+    assert 20_000 < listed["signal_length"] < 44_000
     checked = cli("corpora", "check", "mine", "--json").json
     assert (checked["utterances"], checked["classes"], checked["problems"]) == (20, dict.fromkeys(CLASSES, 4), [])
     next((folders / "Sad").iterdir()).unlink()
@@ -84,7 +84,8 @@ def test_a_published_file_becomes_a_corpus_without_speakers(cli: Cli, published:
         14,
         0,
     )
-    assert (found["signal_length"], found["tabs"]) == (96_000, 8)
+    [listed] = cli("corpora", "ls", "--json").json
+    assert (listed["signal_length"], listed["tabs"], listed["speakers"]) == (96_000, 8, 0)
     assert "class angry has 2 utterances, 127 are published" in found["problems"]
     made = cli("corpora", "features", "EMODB", "--json").json
     assert made["shape"] == [14, 188, 39]
@@ -154,7 +155,7 @@ def test_the_cache_is_listed_and_cleared(cli: Cli, published: Path) -> None:
 @pytest.mark.timeout(300)
 def test_an_own_corpus_is_trained_checked_and_exported(cli: Cli, table: Path, own_place: Path) -> None:
     added = cli("corpora", "add", "MINE", table, "--length", "8000", "--json").json
-    assert (added["utterances"], added["speakers"], added["tabs"]) == (24, 2, 8)
+    assert (added["utterances"], added["speakers"]) == (24, 2)
     words = ("--folds", "3", "--only", "1", "--epochs", "2", "--seed", "7")
     trained = cli("train", "MINE", *words)
     assert trained.status == 0, trained.err

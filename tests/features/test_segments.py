@@ -15,7 +15,8 @@ from timnet.corpora.own import read_own
 from timnet.errors import BadInput, UnknownName
 from timnet.features.build import check_features, features_of, open_features, wanted_of
 from timnet.features.cache import key_of
-from timnet.features.compare import TOLERANCE, Comparison, compare
+from timnet.features.compare import compare
+from timnet.features.comparison import TOLERANCE, Comparison
 from timnet.features.extract import Order, extract
 from timnet.features.published import corpus_of
 from timnet.features.recipe import MfccRecipe

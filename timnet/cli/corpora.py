@@ -116,7 +116,7 @@ def add(
         record = register_source(registry, read)
     found = read.corpus.found
     if as_json:
-        print_json({**found.to_dict(), "signal_length": record.signal_length, "tabs": record.tabs})
+        print_json(found.to_dict())
         return
     counts = f"{found.utterances} utterances, {found.speakers} speakers, {len(record.classes)} classes"
     say(f"{record.name} (laid out as {found.layout}): {counts}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput, UnknownName
 from timnet.features.cache import FeatureCache, Shape, key_of, key_of_rows, shape_of
-from timnet.features.compare import Comparison
+from timnet.features.comparison import Comparison
 from timnet.features.published import LAYOUT, copy_rows, furthest_row
 from timnet.features.recipe import MfccRecipe
 from timnet.records import CorpusRecord, Utterance

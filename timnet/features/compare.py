@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,32 +22,6 @@ from timnet.text import clean
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-TOLERANCE = 0.1
-"""The largest difference of one coefficient that counts as equal.
-
-The same machine gives differences below 0.001. Between CPU families c0, which stands near -732 in silence, was seen
-to differ by 0.05. Another resampler, window or padding differs by more than 1.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How far cached features are from librosa's own: the largest difference of one coefficient, and where."""
-
-    utterances: int
-    largest: float
-    path: str
-    tolerance: float = TOLERANCE
-
-    @property
-    def equal(self) -> bool:
-        """Whether every coefficient is within the tolerance."""
-        return self.largest <= self.tolerance
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {**asdict(self), "equal": self.equal}
 
 
 def compare(

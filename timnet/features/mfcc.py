@@ -28,11 +28,6 @@ def mfcc(
     return mfcc_of_signal(signal_of_bytes(read_audio(path, sha256), recipe, name, start, end), recipe)
 
 
-def mfcc_of_bytes(audio: bytes, recipe: MfccRecipe, name: str) -> NDArray[np.float32]:
-    """The MFCCs of an audio file's bytes, float32 ``[frames, n_mfcc]``; ``name`` is for messages."""
-    return mfcc_of_signal(signal_of_bytes(audio, recipe, name), recipe)
-
-
 def signal_of_bytes(
     audio: bytes, recipe: MfccRecipe, name: str, start: float = 0.0, end: float | None = None
 ) -> NDArray[np.float32]:
