@@ -9,7 +9,9 @@ TOLERANCE = 0.1
 """The largest difference of one coefficient that counts as equal.
 
 The same machine gives differences below 0.001. Between CPU families c0, which stands near -732 in silence, was seen
-to differ by 0.05. Another resampler, window or padding differs by more than 1.
+to differ by 0.05. On nine EMODB recordings the nearest other recipes differ by more, in each recording: soxr's next
+qualities by 0.16 to 1.4, one sample more before the sound (four recordings) by 0.39 to 0.56; other kinds of
+resampler by 4.5 to 23, other windows or mel bands by over 100.
 """
 
 
