@@ -359,8 +359,8 @@ def recorded(db: Path) -> tuple[int, int, list[str]]:
     [
         ("EMODB_46.zip", {"classes": 6}, None, "has 6 classes and 8 TABs; this corpus's network has 7 and 8"),
         ("EMODB_46.zip", {"tabs": 10}, None, "has 7 classes and 10 TABs; this corpus's network has 7 and 8"),
-        ("EMODB_46.zip", {"filters": 20}, None, "they are weights of another corpus"),
-        ("EMODB_46.zip", {"kernel": 3}, None, "they are weights of another corpus"),
+        ("EMODB_46.zip", {"filters": 20}, None, "they are weights of another network"),
+        ("EMODB_46.zip", {"kernel": 3}, None, "they are weights of another network"),
         ("SAVEE_44.zip", {}, None, "holds weights of SAVEE by its name, not of EMODB"),
         ("EMODB_46.zip", {}, 47, "was trained on the folds of seed 46; with seed 47"),
         ("weights.zip", {}, None, "does not name the seed of its folds"),
@@ -379,8 +379,8 @@ def test_weights_of_something_else_are_refused_and_nothing_is_recorded(
 
 
 @pytest.mark.engine
-def test_a_number_of_tabs_that_no_network_has_is_bad_input(registered: Path, place: Path) -> None:
-    with pytest.raises(BadInput, match="tabs = 15 is out of range"):
+def test_a_number_of_tabs_that_no_network_has_is_refused(registered: Path, place: Path) -> None:
+    with pytest.raises(WeightsError, match="has 7 classes and 15 TABs"):
         run_import(registered, write_zip(place / "EMODB_46.zip", folds_of(2, tabs=15)), place / "cache")
     assert recorded(registered) == (0, 0, [])
 

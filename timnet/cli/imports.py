@@ -42,26 +42,16 @@ def weights(
     """
     from timnet.export.contract import run_object
     from timnet.export.service import export_table
-    from timnet.tasks import run_task
+    from timnet.imports.weights import import_weights
 
     with reading(context) as (registry, settings):
-        found = registry.corpora.get(corpus)
-        arguments = {
-            "db": registry.paths.db,
-            "source": source.absolute(),
-            "corpus": found.name,
-            "cache": settings.cache.absolute(),
-        }
-        words = [f"--{name}={value}" for name, value in arguments.items()]
-        words += [] if seed is None else [f"--seed={seed}"]
         with progress_bar(f"evaluating {source.name}") as report:
-            result = run_task("timnet.training.published", words, report)
-        experiment = int(result["experiment"])
+            experiment, folds = import_weights(registry, settings.cache, source, corpus, seed, report)
         if as_json:
             print_json([run_object(run) for run in registry.runs.of_experiment(experiment)])
             return
         typer.echo(export_table(registry, [experiment], "markdown"), nl=False)
-        say(f"experiment {experiment}: {result['folds']} folds evaluated")
+        say(f"experiment {experiment}: {folds} folds evaluated")
 
 
 @app.command(

@@ -78,18 +78,29 @@ def read_published(source: Path) -> list[FoldWeights]:
     ]
 
 
+def check_shape(weights: FoldWeights, classes: int, tabs: int) -> None:
+    """Raise :class:`WeightsError` where ``weights`` are no TIM-Net's, or of one with other classes or TABs."""
+    stack(weights)
+    if (weights.classes, weights.tabs) != (classes, tabs):
+        raise WeightsError(
+            f"fold {weights.fold} has {weights.classes} classes and {weights.tabs} TABs; this corpus's network has "
+            f"{classes} and {tabs}: they are weights of another corpus"
+        )
+
+
 def apply_published(weights: FoldWeights, model: TimNet) -> None:
     """Put one fold's weights into ``model``.
 
-    Raises :class:`WeightsError` when they belong to another network shape (other classes or TABs).
+    Raises :class:`WeightsError` when they belong to another network shape.
     """
+    check_shape(weights, model.shape.classes, model.shape.tabs)
     stacked = stack(weights)
     for name, array in stacked.items():
         ours = tuple(getattr(model, name).shape)
         if array.shape != ours:
             raise WeightsError(
-                f"fold {weights.fold} has {weights.classes} classes and {weights.tabs} TABs; this corpus's network has "
-                f"{model.shape.classes} and {model.shape.tabs}: they are weights of another corpus"
+                f"fold {weights.fold}: {name} has shape {array.shape} where this network has {ours}; "
+                "they are weights of another network"
             )
     for name, array in stacked.items():
         getattr(model, name).assign(array)

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from timnet.errors import WeightsError
 from timnet.features.recipe import MfccRecipe
+from timnet.imports.weights import read_for
 from timnet.model.network import NetworkShape, TimNet
-from timnet.model.published import FoldWeights, apply_published, name_and_seed, read_published
+from timnet.model.published import FoldWeights, apply_published
 from timnet.model.weights import save_weights
 from timnet.protocols import make_folds
 from timnet.queue.liveness import proof_of
@@ -61,14 +61,13 @@ class Evaluated:
 def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[str, Any]:
     """Evaluate every fold's published weights on the fold that they did not train on, and record it.
 
-    Returns ``{"experiment": id, "folds": n}``. Raises :class:`WeightsError` for weights that are broken or
-    belong to another corpus or seed; nothing is then recorded.
+    Returns ``{"experiment": id, "folds": n}``. Raises :class:`timnet.errors.WeightsError` for weights that are
+    broken or belong to another corpus or seed; nothing is then recorded.
     """
     with Registry.open(wanted.db) as registry:
         corpus = registry.corpora.get(wanted.corpus)
-        seed = _seed(wanted, corpus)
         report(Progress(0, 1, "reading the weights"))
-        folds = read_published(wanted.source)
+        folds, seed = read_for(wanted.source, corpus, wanted.seed)
         config = TrainingConfig(tabs=folds[0].tabs, monitor="val_accuracy", select="best")
         prepare("cpu", os.cpu_count() or 1)
         models = [_model(one, corpus, config) for one in folds]
@@ -85,23 +84,6 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
             note=f"the authors' weights from {wanted.source.name}",
         )  # fmt: skip
         return _record(registry, new, data, results)
-
-
-def _seed(wanted: Import, corpus: CorpusRecord) -> int:
-    named_corpus, named_seed = name_and_seed(wanted.source)
-    if named_corpus is not None and not corpus.name.upper().startswith(named_corpus):
-        raise WeightsError(
-            f"{wanted.source.name} holds weights of {named_corpus} by its name, not of {corpus.name}; "
-            f"import it with --corpus {named_corpus}, or rename it if the name is wrong"
-        )
-    if wanted.seed is None and named_seed is None:
-        raise WeightsError(f"{wanted.source.name} does not name the seed of its folds; say it with --seed")
-    if wanted.seed is not None and named_seed is not None and wanted.seed != named_seed:
-        raise WeightsError(
-            f"{wanted.source.name} was trained on the folds of seed {named_seed}; with seed {wanted.seed} it would be "
-            "tested on utterances it was trained on"
-        )
-    return named_seed if wanted.seed is None else wanted.seed  # type: ignore[return-value]  # one of them is there
 
 
 def _model(weights: FoldWeights, corpus: CorpusRecord, config: TrainingConfig) -> TimNet:

@@ -1,0 +1,68 @@
+"""The authors' weights: everything that can be refused is refused here, before an engine is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from timnet.errors import WeightsError
+from timnet.model.published import FoldWeights, check_shape, name_and_seed, read_published
+from timnet.protocols import check_folds
+from timnet.records import CorpusRecord
+from timnet.registry import Registry
+from timnet.tasks import Progress, run_task
+
+
+def import_weights(
+    registry: Registry,
+    cache: Path,
+    source: Path,
+    corpus: str,
+    seed: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> tuple[int, int]:
+    """Evaluate published weights in a child process and record them; returns the experiment and its number of folds.
+
+    ``seed`` None means: the one in the file's name. Raises :class:`WeightsError` for weights that are broken or
+    belong to another corpus or seed; nothing is then recorded.
+    """
+    found = registry.corpora.get(corpus)
+    read_for(source, found, seed)
+    arguments = {"db": registry.paths.db, "source": source.absolute(), "corpus": found.name, "cache": cache.absolute()}
+    words = [f"--{name}={value}" for name, value in arguments.items()]
+    words += [] if seed is None else [f"--seed={seed}"]
+    result = run_task("timnet.training.published", words, on_progress)
+    return int(result["experiment"]), int(result["folds"])
+
+
+def read_for(source: Path, corpus: CorpusRecord, seed: int | None) -> tuple[list[FoldWeights], int]:
+    """Read all folds' weights and the seed of their folds, checked against ``corpus``.
+
+    Raises :class:`WeightsError` as :func:`import_weights` does, and :class:`timnet.errors.BadInput` where the
+    corpus cannot be split into that many folds.
+    """
+    seed = _seed(source, corpus, seed)
+    folds = read_published(source)
+    for fold in folds:
+        check_shape(fold, len(corpus.classes), corpus.tabs)
+    check_folds("random", corpus.utterances, len(folds), seed)
+    return folds, seed
+
+
+def _seed(source: Path, corpus: CorpusRecord, seed: int | None) -> int:
+    named_corpus, named_seed = name_and_seed(source)
+    if named_corpus is not None and not corpus.name.upper().startswith(named_corpus):
+        raise WeightsError(
+            f"{source.name} holds weights of {named_corpus} by its name, not of {corpus.name}; "
+            f"import it with --corpus {named_corpus}, or rename it if the name is wrong"
+        )
+    if seed is None:
+        if named_seed is None:
+            raise WeightsError(f"{source.name} does not name the seed of its folds; say it with --seed")
+        return named_seed
+    if named_seed is not None and seed != named_seed:
+        raise WeightsError(
+            f"{source.name} was trained on the folds of seed {named_seed}; with seed {seed} it would be "
+            "tested on utterances it was trained on"
+        )
+    return seed
