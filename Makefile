@@ -41,7 +41,7 @@ demo: install
 	$(BIN)/timnet demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
@@ -51,7 +51,7 @@ lint: install
 
 # Apple silicon gets tensorflow-macos 2.16.2 and numpy 1: the same versions, on Linux
 test-mac-pins: .venv-mac/installed
-	.venv-mac/bin/python -m pytest -m engine
+	.venv-mac/bin/python -m pytest -m engine -n auto --dist loadfile
 
 .venv-mac/installed: .venv/installed tools/mac_pins.py
 	@mkdir -p build
