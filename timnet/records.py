@@ -169,6 +169,9 @@ class TrainingConfig:
         return cls(**values)
 
 
+#: other names of corpora: the authors' published files say RAVDE
+CORPUS_ALIASES = {"RAVDE": "RAVDESS"}
+
 MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy", "val_uar")
 
 

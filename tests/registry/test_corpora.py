@@ -60,3 +60,8 @@ def test_an_unknown_corpus_is_told_with_those_there_are(registry: Registry) -> N
         registry.corpora.get("EMODB")
     with pytest.raises(UnknownName, match="no corpus version 7"):
         registry.corpora.by_id(7)
+
+
+def test_an_alias_finds_its_corpus(registry: Registry) -> None:
+    added = add_corpus(registry, "RAVDESS")
+    assert registry.corpora.get("ravde") == added

@@ -221,3 +221,12 @@ def test_ids_are_expanded_as_users_type_them(queue: Registry) -> None:
     for gone, message in (("3", "no experiment 3"), ("2.1", "no run 2.1"), ("2.5-9", "no folds 5-9")):
         with pytest.raises(BadInput, match=message):
             expand_ids(queue, [gone])
+
+
+@pytest.mark.parametrize("ended", [RunState.FAILED, RunState.CANCELLED])
+def test_a_fold_that_was_trained_elsewhere_is_not_gone_on_with_here(registry: Registry, ended: RunState) -> None:
+    add_experiment(registry, add_corpus(registry), folds=2, source="keras-log", preset="seed")
+    registry.journal(start_next(registry), 1).end(ended, EventKind.FAILED, "the log ends here", "the log ends here")
+    with pytest.raises(BadInput, match=r"cannot retry run 1\.1: it was trained elsewhere .* --only 1"):
+        registry.runs.command(Command.RETRY, ["1.1"])
+    assert registry.runs.get("1.1").state is ended

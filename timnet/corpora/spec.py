@@ -11,20 +11,18 @@ from timnet.corpora.ravdess import RAVDESS
 from timnet.corpora.savee import SAVEE
 from timnet.corpora.synthetic import DEMO
 from timnet.errors import UnknownName
+from timnet.records import CORPUS_ALIASES
 from timnet.text import clean
 
-__all__ = ["ALIASES", "KNOWN", "CorpusSpec", "Layout", "Parsed", "canonical", "spec_of"]
+__all__ = ["KNOWN", "CorpusSpec", "Layout", "Parsed", "canonical", "spec_of"]
 
 KNOWN: dict[str, CorpusSpec] = {spec.name: spec for spec in (CASIA, DEMO, EMODB, EMOVO, IEMOCAP, RAVDESS, SAVEE)}
 """Every known corpus by its name, in alphabetical order."""
 
-ALIASES = {"RAVDE": "RAVDESS"}
-"""Other names of known corpora: the authors' published files say RAVDE."""
-
 
 def canonical(name: str) -> str:
     """The name under which a known corpus is kept, whatever its case or alias; any other name as it is."""
-    upper = ALIASES.get(name.upper(), name.upper())
+    upper = CORPUS_ALIASES.get(name.upper(), name.upper())
     return upper if upper in KNOWN else name
 
 

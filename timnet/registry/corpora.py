@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 from timnet.clock import now
 from timnet.errors import UnknownName
-from timnet.records import CorpusRecord, Utterance
+from timnet.records import CORPUS_ALIASES, CorpusRecord, Utterance
 from timnet.registry.database import Database, Row
 
 
@@ -53,10 +53,11 @@ class Corpora:
         return self.by_id(corpus_id)
 
     def get(self, name: str) -> CorpusRecord:
-        """The current version of the corpus ``name`` (any case), with its utterances.
+        """The current version of the corpus ``name`` (any case, or an alias), with its utterances.
 
         Raises :class:`UnknownName` that lists the corpora there are.
         """
+        name = CORPUS_ALIASES.get(name.upper(), name)
         row = self.db.row(
             "SELECT * FROM corpora WHERE name = ? COLLATE NOCASE AND removed IS NULL ORDER BY added DESC, id DESC",
             (name,),

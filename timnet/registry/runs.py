@@ -138,6 +138,8 @@ class Runs:
         if run.state in from_states:
             kind, text = EVENT_OF[command]
             fresh = command is Command.RETRY
+            if fresh:
+                self._refuse_foreign(run)
             self.db.connection.execute(
                 "UPDATE runs SET state = ?, want = NULL, reason = NULL, not_before = 0, updated = ?, "
                 "crashes = iif(?, 0, crashes), error = iif(?, NULL, error) WHERE id = ?",
@@ -159,6 +161,15 @@ class Runs:
         raise BadInput(
             f"cannot {command} run {run.key}: it is {run.state}, and {command} is for runs that are {allowed}"
         )
+
+    def _refuse_foreign(self, run: Run) -> None:
+        """A fold that was trained elsewhere cannot be gone on with here: its experiment would mix two trainings."""
+        row = self.db.row("SELECT source FROM experiments WHERE id = ?", (run.experiment_id,))
+        if row is not None and row["source"] != "trained":
+            raise BadInput(
+                f"cannot retry run {run.key}: it was trained elsewhere ({row['source']}); train {run.corpus} anew: "
+                f"timnet train {run.corpus} --preset {run.preset} --only {run.fold}"
+            )
 
     def want_stop(self, run_ids: Sequence[int]) -> None:
         """Ask running runs to checkpoint and go back to the queue (a worker that ends)."""
