@@ -45,7 +45,7 @@ class Place:
         return subprocess.Popen(
             [sys.executable, "-m", "timnet", *words],
             cwd=self.folder, env=self.environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, process_group=0,
+            stderr=subprocess.PIPE, process_group=0, preexec_fn=heed_interrupts,
         )  # fmt: skip
 
     def run(self, *words: str, status: int = 0) -> tuple[str, str]:
@@ -63,6 +63,11 @@ class Place:
         """One run as it is now; no epoch where it is not there yet."""
         found = self.json("runs", "ls", f"id:{key}")
         return dict(found[0]) if found else {"epoch": 0}
+
+
+def heed_interrupts() -> None:
+    """A terminal's job heeds Ctrl-C, even where the tests themselves run in the background and do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(what: Callable[[], object], seconds: float = PATIENCE) -> None:
