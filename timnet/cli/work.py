@@ -41,6 +41,7 @@ def work(
     """
     from dataclasses import replace
 
+    from timnet.queue.liveness import new_worker_uid
     from timnet.queue.service import start_worker
     from timnet.queue.worker import Worker
 
@@ -50,7 +51,7 @@ def work(
             pid = start_worker(settings.db, settings.jobs_here, stay=stay)
             say(f"worker {pid} works in the background; see: timnet queue ls, end it: timnet workers stop")
             return
-        Worker(registry, settings, stay=stay).run()
+        Worker(registry, settings, new_worker_uid(), stay=stay).run()
 
 
 @with_experiment_options

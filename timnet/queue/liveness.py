@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -48,6 +49,11 @@ def is_held(path: Path) -> bool:
         return True
     unlock(descriptor)
     return False
+
+
+def new_worker_uid() -> str:
+    """A name for a worker that no other has."""
+    return secrets.token_hex(6)
 
 
 def proof_of(pid: int) -> ProcessProof:

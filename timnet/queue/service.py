@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timnet.errors import BadInput
+from timnet.paths import RegistryPaths
 from timnet.queue import liveness, waiting
 from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
@@ -99,10 +100,10 @@ def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float
 
     Raises :class:`BadInput` with the worker's last words when it ends at once.
     """
-    registry_folder = db.absolute().parent
-    log = registry_folder / "runs" / "workers" / "last-start.log"
+    uid = liveness.new_worker_uid()
+    log = RegistryPaths(db.absolute()).worker_log(uid)
     log.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["--db", str(db.absolute()), "--jobs", str(jobs), *(["--stay"] if stay else [])]
+    arguments = ["--db", str(db.absolute()), "--jobs", str(jobs), "--uid", uid, *(["--stay"] if stay else [])]
     with log.open("wb") as out:
         worker = subprocess.Popen(
             [sys.executable, "-m", "timnet.queue.worker", *arguments],
@@ -115,7 +116,7 @@ def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and worker.poll() is None:
         with Registry.open(db) as registry:
-            if any(one.pid == worker.pid for one in liveness.workers(registry)):
+            if any(one.uid == uid for one in liveness.workers(registry)):
                 return worker.pid
         time.sleep(0.05)
     if worker.poll() not in (None, 0):

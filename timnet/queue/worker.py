@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import signal
 import sys
 import time
@@ -33,12 +32,12 @@ DISK_FULL_SECONDS = 5.0
 class Worker:
     """One worker process. :meth:`run` returns when nothing is left to do or somebody wants it to end."""
 
-    def __init__(self, registry: Registry, settings: Settings, *, stay: bool) -> None:
+    def __init__(self, registry: Registry, settings: Settings, uid: str, *, stay: bool) -> None:
         self.registry = registry
         self.settings = settings
         self.jobs = settings.jobs_here
         self.stay = stay
-        self.uid = secrets.token_hex(4)
+        self.uid = uid
         self.children: list[local.Child] = []
         self.ending = False
         self._want: str | None = None
@@ -51,18 +50,18 @@ class Worker:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
         _say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
+        self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
         try:
             while self._turn_or_wait():
                 time.sleep(TICK_SECONDS)
         finally:
             self._end_children()
+            _say(f"worker {self.uid} ended")
             with suppress(TimnetError):
                 self.registry.workers.ended(self.uid)
             self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
             liveness.unlock(lock)
-            _say(f"worker {self.uid} ended")
 
     def _turn_or_wait(self) -> bool:
         """One turn; where the disk is full, say so and try again later: the runs wait, nothing is lost."""
@@ -147,8 +146,8 @@ class Worker:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(f"{now()} {line}\n")
-    sys.stdout.flush()
+    sys.stderr.write(f"{now()} {line}\n")
+    sys.stderr.flush()
 
 
 def main() -> int:
@@ -157,12 +156,15 @@ def main() -> int:
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--stay", action="store_true")
+    parser.add_argument(
+        "--uid", help="its name in the registry (default: a new one)", default=liveness.new_worker_uid()
+    )
     arguments = parser.parse_args()
     try:
         settings = settings_module.load()
         settings = replace(settings, db=arguments.db, jobs=arguments.jobs or settings.jobs)
         with Registry.open(arguments.db) as registry:
-            Worker(registry, settings, stay=arguments.stay).run()
+            Worker(registry, settings, arguments.uid, stay=arguments.stay).run()
     except TimnetError as error:
         sys.stderr.write(f"timnet: {error}\n")
         return error.exit_code

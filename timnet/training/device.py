@@ -21,7 +21,9 @@ def prepare(device: str, threads: int) -> str:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
-        raise BadInput("a GPU was asked for, but TensorFlow sees none; set TIMNET_DEVICE=cpu, or install the [cuda] extra")
+        raise BadInput(
+            "a GPU was asked for, but TensorFlow sees none; set TIMNET_DEVICE=cpu, or install the [cuda] extra"
+        )
     use_gpu = bool(gpus) and (device == "gpu" or (device == "auto" and platform.system() != "Darwin"))
     if use_gpu:
         for gpu in gpus:
