@@ -47,10 +47,11 @@ def add(
     """Queue experiments: corpora x seeds x settings, one run a fold."""
     from timnet.export.contract import planned_object, run_object
     from timnet.queue.plan import plan
+    from timnet.registry.experiments import chosen_folds
 
     with reading(context) as (registry, _):
         planned = plan(registry, options.request())
-        runs = sum(len(set(one.only)) or one.folds for one in planned)
+        runs = sum(len(chosen_folds(one.only, one.folds)) for one in planned)
         if dry_run and as_json:
             print_json([planned_object(one) for one in planned])
             return

@@ -12,7 +12,7 @@ from timnet.presets import parse_changes, preset_of
 from timnet.protocols import check_folds
 from timnet.records import CorpusRecord
 from timnet.registry import Registry
-from timnet.registry.experiments import NewExperiment
+from timnet.registry.experiments import NewExperiment, chosen_folds
 
 DEFAULT_SEED = 46
 
@@ -74,9 +74,7 @@ def _experiment(corpus: CorpusRecord, request: Request, seed: int, changes: dict
     protocol = request.protocol or preset.protocol
     folds = preset.folds_of(corpus) if request.folds is None else request.folds
     check_folds(protocol, corpus.utterances, folds, seed)
-    outside = [fold for fold in request.only if not 1 <= fold <= folds]
-    if outside:
-        raise BadInput(f"no fold {outside[0]}: this experiment has folds 1 to {folds}")
+    chosen_folds(request.only, folds)
     return NewExperiment(
         corpus=corpus,
         config=preset.config_of(corpus, request.epochs, changes),

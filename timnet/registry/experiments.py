@@ -70,7 +70,7 @@ class Experiments:
             }
         )
         experiment_id = int(str(inserted.last_pk))
-        for fold in _chosen_folds(new):
+        for fold in chosen_folds(new.only, new.folds):
             run = self.db.changed(
                 "INSERT INTO runs (uid, experiment_id, fold, state, priority, epochs, created, updated) "
                 "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?) RETURNING id",
@@ -136,11 +136,15 @@ class Experiments:
             )
 
 
-def _chosen_folds(new: NewExperiment) -> list[int]:
-    outside = [fold for fold in new.only if not 1 <= fold <= new.folds]
+def chosen_folds(only: Sequence[int], folds: int) -> list[int]:
+    """The folds to queue: those in ``only``, each once, or all of 1 to ``folds`` when it is empty.
+
+    Raises :class:`BadInput` naming the first that is outside.
+    """
+    outside = [fold for fold in only if not 1 <= fold <= folds]
     if outside:
-        raise BadInput(f"no fold {outside[0]}: this experiment has folds 1 to {new.folds}")
-    return sorted(set(new.only)) or list(range(1, new.folds + 1))
+        raise BadInput(f"no fold {outside[0]}: this experiment has folds 1 to {folds}")
+    return sorted(set(only)) or list(range(1, folds + 1))
 
 
 def experiment_of(row: Row) -> Experiment:
