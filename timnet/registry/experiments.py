@@ -11,6 +11,7 @@ from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
+from timnet.registry.filters import RUN_SOURCE, parse
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -95,6 +96,19 @@ class Experiments:
         if ids is None:
             return [experiment_of(row) for row in self.db.rows(f"{SELECT} ORDER BY experiments.id")]
         return [self.get(experiment_id) for experiment_id in sorted(set(ids))]
+
+    def ids(self, filter_text: str = "") -> list[int]:
+        """The ids of all experiments, or of those with a run that passes the filter; the newest first."""
+        condition = parse(filter_text)
+        if condition.sql == "1":
+            return [row["id"] for row in self.db.rows("SELECT id FROM experiments ORDER BY id DESC")]
+        return [
+            row["id"]
+            for row in self.db.rows(
+                f"SELECT DISTINCT experiments.id AS id {RUN_SOURCE} WHERE {condition.sql} ORDER BY experiments.id DESC",
+                condition.parameters,
+            )
+        ]
 
     def tag(self, experiment_id: int, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Experiment:
         """Add and remove tags. A tag is one word without ``:``."""

@@ -42,6 +42,13 @@ NUMBER_FIELDS = {
     "val_accuracy": "runs.last_val_accuracy",
     "val_uar": "runs.last_val_uar",
 }
+#: the tables that a condition is about
+RUN_SOURCE = """
+    FROM runs
+    JOIN experiments ON experiments.id = runs.experiment_id
+    JOIN corpora ON corpora.id = experiments.corpus_id
+    LEFT JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt
+"""
 MAX_LENGTH = 1000  # SQLite refuses deep conditions: this many characters cannot make one
 FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, "id", "tag", "optimistic")
 

@@ -10,18 +10,15 @@ from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import EventKind, ProcessProof, Run, RunState, Want
 from timnet.registry.database import Database, Row
-from timnet.registry.filters import Condition, parse
+from timnet.registry.filters import RUN_SOURCE, Condition, parse
 from timnet.states import COMMANDS, INTENTS, Command, after_crash
 
-SELECT = """
+SELECT = f"""
     SELECT runs.*, experiments.protocol, experiments.preset, experiments.selection, experiments.optimistic,
            experiments.seed, experiments.folds, corpora.name AS corpus,
            attempts.engine, attempts.host, attempts.pid,
            (SELECT group_concat(tag, ' ') FROM tags WHERE experiment_id = experiments.id) AS tags
-    FROM runs
-    JOIN experiments ON experiments.id = runs.experiment_id
-    JOIN corpora ON corpora.id = experiments.corpus_id
-    LEFT JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt
+    {RUN_SOURCE}
 """
 
 SORTS = {
@@ -109,6 +106,12 @@ class Runs:
     def of_experiment(self, experiment_id: int) -> list[Run]:
         """All runs of one experiment, by fold."""
         return self._select(Condition("runs.experiment_id = ?", (experiment_id,)), "ORDER BY runs.fold")
+
+    def of_experiments(self, ids: Sequence[int]) -> list[Run]:
+        """All runs of some experiments (a page of them), in the order of ``ids`` and by fold."""
+        place = {experiment_id: index for index, experiment_id in enumerate(ids)}
+        found = self._select(Condition(f"runs.experiment_id IN ({', '.join('?' * len(place))})", tuple(place)))
+        return sorted(found, key=lambda run: (place[run.experiment_id], run.fold))
 
     def running(self) -> list[Run]:
         """The runs that the registry believes are running."""
