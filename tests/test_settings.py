@@ -8,7 +8,7 @@ import platformdirs
 import pytest
 
 from timnet.errors import BadInput
-from timnet.settings import Settings, load
+from timnet.settings import Notify, Settings, effective, load
 
 
 @pytest.fixture
@@ -85,6 +85,18 @@ def test_the_working_directory_and_the_process_s_environment_count_where_nothing
         ('db = "~nobody-of-this-name/x"', "names the home of a user who is not here"),
         ("colour = 3", "unknown setting 'colour' in {}; known: cache, db, "),
         ("[jobs]\nx = 1", "is not a whole number"),
+        ("notify = true", "notify = True in {} is no table; write [notify]"),
+        ("[notify]\nblink = true", "unknown setting 'notify.blink' in {}; known: cache"),
+        ("[notify]\nbell = 1", "notify.bell = 1 in {} is neither true nor false"),
+        ('[notify]\nbell = "true"', "notify.bell = 'true' in {} is neither true nor false"),
+        ('[notify]\non = "nan"', "notify.on = 'nan' in {} is no list"),
+        ('[notify]\non = ["nan", "rain"]', "notify.on has 'rain' in {}; there are: finish, run, failed, nan, stall"),
+        ('[notify]\non = [["nan"]]', "notify.on has ['nan'] in {}"),
+        ('glyphs = "emoji"', "glyphs = 'emoji' in {} is no choice of glyphs; there are: auto, unicode, ascii"),
+        ("keys = 3", "keys = 3 in {} is no table"),
+        ('[keys]\n"grid.pause" = 3', "keys.grid.pause = 3 in {} is no key"),
+        ("[keys]\ngrid.pause = []", "keys.grid.pause = [] in {} is no key"),
+        ('[keys]\n"grid.pause" = " "', "keys.grid.pause = ' ' in {} is no key"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_with_its_file(home: Path, here: Path, text: str, message: str) -> None:
@@ -96,6 +108,70 @@ def test_a_value_that_cannot_be_used_is_told_with_its_file(home: Path, here: Pat
         assert message.format(path) in str(caught.value)
         assert str(path) in str(caught.value)
         path.unlink()
+
+
+def test_notifications_and_keys_are_read_from_tables(home: Path, here: Path) -> None:
+    (home / "timnet.toml").write_text(
+        '[notify]\non = ["failed"]\nbell = true\nwebhook = "https://hooks.example.org/T0/secret"\n'
+        'command = ["notify-send", "timnet", "{text}"]\n[keys]\n"grid.pause" = "P"\nrun.back = ["b", "ctrl+b"]\n'
+    )
+    (here / "timnet.toml").write_text('glyphs = "ascii"\n[notify]\nosc9 = true\n[keys]\n"grid.pause" = "x"')
+    loaded = load({"TIMNET_NOTIFY_DESKTOP": "1", "TIMNET_NOTIFY_ON": "nan, stall"}, here)
+    assert loaded.notify == Notify(
+        ("nan", "stall"), True, True, True, "https://hooks.example.org/T0/secret", False,
+        ("notify-send", "timnet", "{text}"),
+    )  # fmt: skip
+    assert loaded.glyphs == "ascii"
+    assert dict(loaded.keys) == {"grid.pause": "x", "run.back": "b,ctrl+b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('command = "rm -rf"', "notify.command in {} is no list of texts"),
+        ("command = [1]", "notify.command in {} is no list of texts"),
+        ('webhook = "ftp://x.org/secret"', "notify.webhook in {} is no address that begins with https://"),
+        ('webhook = "https://"', "notify.webhook in {} is no address"),
+        ('webhook = "https://h:99999/secret"', "notify.webhook in {} is no address"),
+        ('webhook = "https://h/ secret"', "notify.webhook in {} is no address"),
+        ("webhook = 3", "notify.webhook in {} is no address"),
+        ('webhook = "http://h.example.org/secret"', "notify.webhook in {} sends over plain http to h.example.org"),
+    ],
+)
+def test_where_notices_go_is_checked_and_never_repeated(home: Path, here: Path, text: str, message: str) -> None:
+    path = home / "timnet.toml"
+    path.write_text(f"[notify]\n{text}")
+    with pytest.raises(BadInput) as caught:
+        load({}, here)
+    assert message.format(path) in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80/x", "http://[::1]/x", "http://localhost:9/x", "https://a.org"])
+def test_a_webhook_may_be_https_or_on_this_machine(home: Path, here: Path, url: str) -> None:
+    assert load({"TIMNET_NOTIFY_WEBHOOK": url}, here).notify.webhook == url
+    plain = {"TIMNET_NOTIFY_WEBHOOK": "http://a.org/x", "TIMNET_NOTIFY_INSECURE": "true"}
+    assert load(plain, here).notify.webhook == "http://a.org/x"
+
+
+@pytest.mark.parametrize("line", ['webhook = "https://a.org/"', 'command = ["touch", "x"]', "insecure = true"])
+def test_a_working_directory_cannot_run_commands_or_send_results_away(home: Path, here: Path, line: str) -> None:
+    (here / "timnet.toml").write_text(f"[notify]\n{line}")
+    with pytest.raises(BadInput, match=r"is not read from a working directory's file; write it in .*config"):
+        load({}, here)
+
+
+def test_every_value_has_a_source_and_a_webhook_shows_its_host_alone(home: Path, here: Path) -> None:
+    (home / "timnet.toml").write_text(
+        '[notify]\nwebhook = "https://me:pw@hooks.example.org:8443/T0/secret?token=secret"\n[keys]\n"grid.open" = "o"'
+    )
+    (here / "timnet.toml").write_text("jobs = 3")
+    found = {name: (value, source) for name, value, source in effective({"TIMNET_THREADS": "2"}, here).values()}
+    assert found["jobs"] == (3, str(here / "timnet.toml"))
+    assert found["threads"] == (2, "the environment (TIMNET_*)")
+    assert found["device"] == ("auto", "default")
+    assert found["notify.webhook"] == ("https://hooks.example.org:8443/…", str(home / "timnet.toml"))
+    assert found["keys.grid.open"] == ("o", str(home / "timnet.toml"))
 
 
 def test_a_file_that_is_no_text_is_told(home: Path, here: Path) -> None:
@@ -111,6 +187,10 @@ def test_a_variable_that_cannot_be_used_is_told(home: Path, here: Path) -> None:
         ("THREADS", "2.5"),
         ("DEVICE", "tpu"),
         ("DB", "~no-such-user/x"),
+        ("NOTIFY_BELL", "yes"),
+        ("NOTIFY_ON", "rain"),
+        ("NOTIFY_COMMAND", "say 'x"),
+        ("GLYPHS", "emoji"),
     ):
         with pytest.raises(BadInput, match=r"in the environment \(TIMNET_\*\)"):
             load({f"TIMNET_{name}": value}, here)

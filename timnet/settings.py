@@ -1,21 +1,45 @@
 """Typed settings: from files, then the environment, then flags; later wins.
 
 The files are ``timnet.toml`` in the user's config folder and in the working directory; the variables
-are ``TIMNET_DB``, ``TIMNET_CACHE`` and so on, one for each field of :class:`Settings`.
+are ``TIMNET_DB``, ``TIMNET_NOTIFY_BELL`` and so on, one for each setting but the keys.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from timnet.errors import BadInput
 
 DEVICES = ("auto", "cpu", "gpu")
+GLYPHS = ("auto", "unicode", "ascii")
+OCCASIONS = ("finish", "run", "failed", "nan", "stall")
+"""What can be told: an experiment's end, a single run's, a failure, a loss that is not finite, a standstill."""
+
+DEFAULT, ENVIRONMENT = "default", "the environment (TIMNET_*)"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """``[notify]``: what to tell (``on``, of :data:`OCCASIONS`), and how.
+
+    ``bell`` and ``osc9`` are the terminal's, while the interface is open. ``desktop``, ``webhook`` (a URL) and
+    ``command`` (a list of arguments) are the worker's. ``insecure`` allows a webhook over plain http.
+    """
+
+    on: tuple[str, ...] = ("finish", "failed", "nan", "stall")
+    bell: bool = False
+    osc9: bool = False
+    desktop: bool = False
+    webhook: str = ""
+    insecure: bool = False
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +48,8 @@ class Settings:
 
     ``db``: the registry. ``cache``: where feature caches live. ``jobs``: runs at once, 0 for one a core.
     ``threads``: CPU threads of a training process. ``max_crashes``: a run that crashed so often is
-    failed. ``device``: auto, cpu or gpu. ``theme``: a Textual theme's name.
+    failed. ``device``: auto, cpu or gpu. ``theme``: a theme's name. ``glyphs``: auto, unicode or ascii.
+    ``keys``: the keys of actions, by ``place.action``.
     """
 
     db: Path = Path("runs.db")
@@ -34,6 +59,9 @@ class Settings:
     max_crashes: int = 5
     device: str = "auto"
     theme: str = "textual-dark"
+    glyphs: str = "auto"
+    notify: Notify = field(default_factory=Notify)
+    keys: tuple[tuple[str, str], ...] = ()
 
     @property
     def jobs_here(self) -> int:
@@ -41,22 +69,73 @@ class Settings:
         return self.jobs or max(1, (os.cpu_count() or 1) // max(1, self.threads))
 
 
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """Settings, and where each came from: ``sources`` has a file, the environment or "default" for each name."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def values(self) -> Iterator[tuple[str, Any, str]]:
+        """Name, value and source of every setting; of a webhook no more than its host, as the rest is a secret."""
+        for name in KINDS:
+            table, _, key = name.rpartition(".")
+            value = getattr(self.settings.notify if table else self.settings, key)
+            yield name, shown_url(value) if name == "notify.webhook" else value, self.sources.get(name, DEFAULT)
+        for action, keys in self.settings.keys:
+            yield f"keys.{action}", keys, self.sources.get(f"keys.{action}", DEFAULT)
+
+
 def load(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """The settings for a command started in ``folder`` (default: the working directory).
 
     Raises :class:`BadInput` naming the file or variable whose value cannot be used.
     """
+    return effective(environment, folder).settings
+
+
+def effective(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Effective:
+    """As :func:`load`, with the source of every value."""
     import platformdirs
 
     environment = os.environ if environment is None else environment
     folder = Path.cwd() if folder is None else folder
-    settings = Settings(cache=Path(platformdirs.user_cache_dir("timnet", appauthor=False)))
-    for path in (Path(platformdirs.user_config_dir("timnet", appauthor=False)) / "timnet.toml", folder / "timnet.toml"):
+    found = Effective(Settings(cache=Path(platformdirs.user_cache_dir("timnet", appauthor=False))), {})
+    mine = own_file()
+    for path in (mine, folder / "timnet.toml"):
         if path.is_file():
-            settings = _apply(settings, _read(path), str(path))
-    variables = {field.name: environment[f"TIMNET_{field.name.upper()}"] for field in fields(Settings)
-                 if environment.get(f"TIMNET_{field.name.upper()}")}  # fmt: skip
-    return _apply(settings, variables, "the environment (TIMNET_*)")
+            values = dict(_flat(_read(path), str(path)))
+            if path != mine:
+                _refuse_reaching_out(values, path, mine)
+            found = _apply(found, values, str(path))
+    variables = {name: environment[variable_of(name)] for name in KINDS if environment.get(variable_of(name))}
+    found = _apply(found, variables, ENVIRONMENT)
+    _check_webhook(found.settings.notify, found.sources.get("notify.webhook", DEFAULT))
+    return found
+
+
+def own_file() -> Path:
+    """The user's own settings file, which need not be there."""
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("timnet", appauthor=False)) / "timnet.toml"
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a setting: ``TIMNET_NOTIFY_BELL`` for ``notify.bell``."""
+    return f"TIMNET_{name.replace('.', '_').upper()}"
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: its path, query and user are often a secret."""
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}/…"
+
+
+# from files to values
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -66,37 +145,168 @@ def _read(path: Path) -> dict[str, Any]:
         raise BadInput(f"cannot read the settings in {path}: {error}") from None
 
 
-def _apply(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
-    known = {field.name for field in fields(Settings)}
-    changes: dict[str, Any] = {}
+def _flat(table: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    """``notify.bell`` and ``keys.grid.pause`` for what stands in tables; other values as they are."""
+    for name, value in table.items():
+        if name not in TABLES:
+            yield name, value
+        elif not isinstance(value, dict):
+            raise BadInput(f"{name} = {value!r} in {where} is no table; write [{name}] and its settings below")
+        else:
+            for inner, one in value.items():
+                nested = one.items() if name == "keys" and isinstance(one, dict) else None
+                yield from ((f"{name}.{inner}.{key}", last) for key, last in nested or ())
+                if nested is None:
+                    yield f"{name}.{inner}", one
+
+
+def _refuse_reaching_out(values: Mapping[str, Any], path: Path, mine: Path) -> None:
+    """A folder that somebody gave us must not make a worker run commands or send results elsewhere."""
+    for name in values:
+        if name in REACHING_OUT:
+            raise BadInput(f"{name} in {path} is not read from a working directory's file; write it in {mine}")
+
+
+def _apply(found: Effective, values: Mapping[str, Any], where: str) -> Effective:
+    settings, notify, keys = found.settings, found.settings.notify, dict(found.settings.keys)
     for name, value in values.items():
-        if name not in known:
-            raise BadInput(f"unknown setting {name!r} in {where}; known: {', '.join(sorted(known))}")
-        changes[name] = _convert(name, value, type(getattr(settings, name)), where)
-    return replace(settings, **changes)
+        if name.startswith("keys."):
+            action = name.removeprefix("keys.")
+            keys[action] = _keys(name, value, where)
+        elif name not in KINDS:
+            raise BadInput(f"unknown setting {name!r} in {where}; known: {', '.join(sorted([*KINDS, 'keys']))}")
+        elif name.startswith("notify."):
+            notify = replace(notify, **{name.removeprefix("notify."): KINDS[name](name, value, where)})
+        else:
+            settings = replace(settings, **{name: KINDS[name](name, value, where)})
+    settings = replace(settings, notify=notify, keys=tuple(keys.items()))
+    return Effective(settings, {**found.sources, **dict.fromkeys(values, where)})
 
 
-def _convert(name: str, value: Any, kind: type, where: str) -> Any:
-    if kind is int:
-        return _whole_number(name, value, where)
+# one value each: the name, what was written, where it was written
+
+
+def _text(name: str, value: Any, where: str) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise BadInput(f"{name} = {value!r} in {where} is not a text in quotes")
-    if name == "device" and value not in DEVICES:
-        raise BadInput(f"device = {value!r} in {where} is no device; there are: {', '.join(DEVICES)}")
-    if not issubclass(kind, Path):
-        return value
+    return value
+
+
+def _path(name: str, value: Any, where: str) -> Path:
     try:
-        return Path(value).expanduser()
+        return Path(_text(name, value, where)).expanduser()
     except RuntimeError:  # ~somebody who is not known here
         raise BadInput(f"{name} = {value!r} in {where} names the home of a user who is not here") from None
 
 
-def _whole_number(name: str, value: Any, where: str) -> int:
-    least = 0 if name == "jobs" else 1
+def _number(least: int) -> Callable[[str, Any, str], int]:
+    def convert(name: str, value: Any, where: str) -> int:
+        try:
+            number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else -1
+        except ValueError:
+            number = -1
+        if number < least:
+            raise BadInput(f"{name} = {value!r} in {where} is not a whole number of {least} or more")
+        return number
+
+    return convert
+
+
+def _one_of(what: str, known: tuple[str, ...]) -> Callable[[str, Any, str], str]:
+    def convert(name: str, value: Any, where: str) -> str:
+        if _text(name, value, where) not in known:
+            raise BadInput(f"{name} = {value!r} in {where} is no {what}; there are: {', '.join(known)}")
+        return str(value)
+
+    return convert
+
+
+def _switch(name: str, value: Any, where: str) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False} if where == ENVIRONMENT else {}
+    found = words.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
+        raise BadInput(f"{name} = {value!r} in {where} is neither true nor false")
+    return found
+
+
+def _occasions(name: str, value: Any, where: str) -> tuple[str, ...]:
+    chosen = [one.strip() for one in value.split(",")] if isinstance(value, str) and where == ENVIRONMENT else value
+    if not isinstance(chosen, list):
+        raise BadInput(f'{name} = {value!r} in {where} is no list; write e.g. {name} = ["failed", "nan"]')
+    for one in chosen:
+        if one not in OCCASIONS:
+            raise BadInput(f"{name} has {one!r} in {where}; there are: {', '.join(OCCASIONS)}")
+    return tuple(chosen)
+
+
+def _command(name: str, value: Any, where: str) -> tuple[str, ...]:
     try:
-        number = int(value) if isinstance(value, str | int) and not isinstance(value, bool) else -1
+        words = shlex.split(value) if isinstance(value, str) and where == ENVIRONMENT else value
+    except ValueError as error:
+        raise BadInput(f"{name} in {where} cannot be split into words: {error}") from None
+    if not isinstance(words, list) or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise BadInput(
+            f'{name} in {where} is no list of texts; write e.g. {name} = ["notify-send", "timnet", "{{text}}"]'
+        )
+    return tuple(words)
+
+
+def _url(name: str, value: Any, where: str) -> str:
+    """Checked without repeating it: a webhook's address is a secret."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
+        good = good and not any(one.isspace() or not one.isprintable() for one in str(value))
     except ValueError:
-        number = -1
-    if number < least:
-        raise BadInput(f"{name} = {value!r} in {where} is not a whole number of {least} or more")
-    return number
+        good = False
+    if not good:
+        raise BadInput(f"{name} in {where} is no address that begins with https://")
+    return str(value)
+
+
+def _check_webhook(notify: Notify, where: str) -> None:
+    from ipaddress import ip_address
+
+    parts = urlsplit(notify.webhook)
+    if parts.scheme != "http" or notify.insecure:
+        return
+    host = parts.hostname or ""
+    try:
+        loopback = ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        raise BadInput(
+            f"notify.webhook in {where} sends over plain http to {host}; use https, or set notify.insecure = true"
+        )
+
+
+def _keys(name: str, value: Any, where: str) -> str:
+    """Keys as Textual writes them, with commas between: from a text or a list of texts."""
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(isinstance(word, str) and word.strip() for word in words):
+        raise BadInput(f'{name} = {value!r} in {where} is no key; write e.g. "grid.pause" = "P"')
+    return ",".join(word.strip() for word in words)
+
+
+TABLES = ("notify", "keys")
+#: settings that run a command or send something elsewhere
+REACHING_OUT = frozenset({"notify.webhook", "notify.insecure", "notify.command"})
+KINDS: Mapping[str, Callable[[str, Any, str], Any]] = {
+    "db": _path,
+    "cache": _path,
+    "jobs": _number(0),
+    "threads": _number(1),
+    "max_crashes": _number(1),
+    "device": _one_of("device", DEVICES),
+    "theme": _text,
+    "glyphs": _one_of("choice of glyphs", GLYPHS),
+    "notify.on": _occasions,
+    "notify.bell": _switch,
+    "notify.osc9": _switch,
+    "notify.desktop": _switch,
+    "notify.webhook": _url,
+    "notify.insecure": _switch,
+    "notify.command": _command,
+}
+"""Every setting but the keys, and what makes its value of what a user wrote."""
