@@ -1,0 +1,89 @@
+"""What is still to be trained and at which pace, summed up so that no run is read that has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from timnet.registry.database import Database
+
+#: how far back a pace is looked for where an experiment has none of its own
+NEWEST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Runs of one experiment that wait, or one that trains. ``epochs`` are left for all of them together.
+
+    ``seconds`` an epoch: the run's own, else the mean of its experiment, else of the newest runs with the same
+    corpus and preset; None where none was timed yet.
+    """
+
+    experiment_id: int
+    runs: int
+    epochs: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """``running`` has a share a run, ``waiting`` a share an experiment in the order in which workers claim."""
+
+    running: tuple[Share, ...] = ()
+    waiting: tuple[Share, ...] = ()
+
+
+def load(db: Database) -> Load:
+    """The load of the registry now."""
+    pace = _Pace(db)
+    running = db.rows(
+        "SELECT experiment_id, max(0, epochs - epoch) AS epochs, last_seconds FROM runs WHERE state = 'running'"
+    )
+    waiting = db.rows(
+        "SELECT experiment_id, count(*) AS runs, sum(max(0, epochs - epoch)) AS epochs, max(priority) AS priority, "
+        "min(id) AS first FROM runs WHERE state = 'queued' GROUP BY experiment_id ORDER BY priority DESC, first"
+    )
+    return Load(
+        running=tuple(
+            Share(row["experiment_id"], 1, row["epochs"], row["last_seconds"] or pace.of(row["experiment_id"]))
+            for row in running
+        ),
+        waiting=tuple(
+            Share(row["experiment_id"], row["runs"], row["epochs"], pace.of(row["experiment_id"])) for row in waiting
+        ),
+    )
+
+
+class _Pace:
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._by_experiment: dict[int, float | None] = {}
+        self._by_kind: dict[tuple[int, str], float] | None = None
+
+    def of(self, experiment_id: int) -> float | None:
+        """Seconds an epoch of an experiment's runs."""
+        if experiment_id not in self._by_experiment:
+            self._by_experiment[experiment_id] = self._measured(experiment_id)
+        return self._by_experiment[experiment_id]
+
+    def _measured(self, experiment_id: int) -> float | None:
+        row = self._db.row(
+            "SELECT avg(last_seconds) AS seconds, corpus_id, preset FROM experiments "
+            "LEFT JOIN runs ON runs.experiment_id = experiments.id WHERE experiments.id = ?",
+            (experiment_id,),
+        )
+        if row is None:
+            return None
+        seconds: float | None = row["seconds"]
+        return self._of_kind((row["corpus_id"], row["preset"])) if seconds is None else seconds
+
+    def _of_kind(self, kind: tuple[int, str]) -> float | None:
+        if self._by_kind is None:
+            found = self._db.rows(
+                "SELECT corpus_id, preset, avg(last_seconds) AS seconds FROM "
+                "(SELECT experiment_id, last_seconds FROM runs ORDER BY id DESC LIMIT ?) AS newest "
+                "JOIN experiments ON experiments.id = newest.experiment_id "
+                "WHERE last_seconds IS NOT NULL GROUP BY corpus_id, preset",
+                (NEWEST,),
+            )
+            self._by_kind = {(row["corpus_id"], row["preset"]): row["seconds"] for row in found}
+        return self._by_kind.get(kind)
