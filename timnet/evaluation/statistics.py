@@ -79,11 +79,11 @@ def pooled_scores(classes: Sequence[str], confusions: Sequence[tuple[int, NDArra
     import numpy as np
 
     shape = (len(classes), len(classes))
+    total = np.zeros(shape, np.int64)
     for fold, matrix in confusions:
         if matrix.shape != shape:
             raise BadInput(f"the confusion of fold {fold} is {matrix.shape}, not {shape}: other classes than the rest")
         total += matrix
-    total = np.zeros(shape, np.int64)
     hits, counts = total.diagonal().tolist(), total.sum(axis=1).tolist()
     missing = [(fold, missing_classes(matrix)) for fold, matrix in confusions]
     return PooledScores(
