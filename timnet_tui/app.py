@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,29 +14,41 @@ from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from timnet.records import Run
 from timnet.settings import Settings
 from timnet_tui.actions import Place, at, bindings, keys_of
-from timnet_tui.messages import CommandEnded, SnapshotTaken
+from timnet_tui.messages import CommandEnded, PlaceChosen, SnapshotTaken, Undo
 from timnet_tui.poller import Poller
 from timnet_tui.reader import Reader, RegistryReader
 from timnet_tui.screens.base import RegistryScreen
-from timnet_tui.screens.grid import GridScreen
 from timnet_tui.screens.help import Help
-from timnet_tui.screens.run import RunScreen
-from timnet_tui.snapshot import ExperimentRow, Snapshot, Watch
+from timnet_tui.snapshot import Snapshot
+from timnet_tui.watch import Watch
 
 #: how long a thread that draws or reads may keep the interpreter while the event loop wants it
 SWITCH_SECONDS = 0.001
 DARK_THEME, LIGHT_THEME = "textual-dark", "textual-light"
+#: the main screens, loaded when they are first gone to
+MAIN_SCREENS = {
+    Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
+}
+UNDO_AT_MOST = 20
+
+
+def _screen(module: str, name: str) -> RegistryScreen:
+    made: RegistryScreen = getattr(import_module(module), name)()
+    return made
 
 
 class TimnetApp(App[None]):
-    """``reader`` and ``clock`` can be replaced, so that tests show snapshots of their own."""
+    """``reader`` and ``clock`` can be replaced, so that tests show snapshots of their own.
+
+    ``open_experiment`` is selected in the grid as soon as it is there.
+    """
 
     TITLE = "timnet"
     CSS_PATH = "app.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.ANYWHERE)
+    MODES: ClassVar[dict[str, Any]] = {place: partial(_screen, *where) for place, where in MAIN_SCREENS.items()}
 
     def __init__(
         self,
@@ -50,22 +64,18 @@ class TimnetApp(App[None]):
         self.settings = settings
         self.clock = clock
         self.snapshot: Snapshot | None = None
-        self._open_experiment = open_experiment
-        self._grid = GridScreen()
+        #: what the grid shall select as soon as it can: an experiment and a fold
+        self.wanted_cell: tuple[int, int] | None = None if open_experiment is None else (open_experiment, 1)
+        self._undo: list[Undo] = []
         reader = reader or RegistryReader(db, settings.max_crashes, clock)
         self._poller = Poller(reader, lambda snapshot: self.post_message(SnapshotTaken(snapshot)))
-
-    @property
-    def rows(self) -> tuple[ExperimentRow, ...]:
-        """The experiments as last seen."""
-        return self.snapshot.rows if self.snapshot else ()
 
     def on_mount(self) -> None:
         """Show the grid and begin to look."""
         self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK_THEME
         if self.theme != self.settings.theme:
             self.toast(CommandEnded(f"there is no theme {self.settings.theme!r}", failed=True))
-        self.push_screen(self._grid)
+        self.switch_mode(Place.GRID)
         self._poller.start()
 
     def on_unmount(self) -> None:
@@ -79,13 +89,9 @@ class TimnetApp(App[None]):
         if not self.is_running:  # closing: widgets are being taken away
             return
         self.snapshot = message.snapshot
-        if self._open_experiment is not None and self.rows and self._grid.ready:
-            self._grid.grid.show(self.rows)
-            self._grid.grid.move_to(self._open_experiment, 1)
-            self._open_experiment = None
         for screen in self.screen_stack:
             if isinstance(screen, RegistryScreen) and screen.ready and self._is_seen(screen):
-                screen.show(message.snapshot)
+                screen.take(message.snapshot)
 
     def _is_seen(self, screen: Screen[Any]) -> bool:
         """Whether ``screen`` is on top, or shows through what lies over it."""
@@ -98,26 +104,46 @@ class TimnetApp(App[None]):
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Tell how a command ended, and look at once what became of it."""
+        if message.undo is not None:
+            self._undo = [*self._undo, message.undo][-UNDO_AT_MOST:]
         self.toast(message)
         self._poller.hurry()
 
     def toast(self, ended: CommandEnded) -> None:
         """Show an answer as text, never as markup."""
-        self.notify(ended.text, severity="warning" if ended.failed else "information", markup=False)
+        text = f"{ended.text}\nu takes it back" if ended.undo else ended.text
+        self.notify(text, severity="warning" if ended.failed else "information", markup=False)
 
     # screens
 
+    def go_to(self, place: Place) -> None:
+        """Go to one of the main screens; what was opened over it before is there again."""
+        if self.current_mode != place:
+            self.switch_mode(place)
+
+    def on_place_chosen(self, message: PlaceChosen) -> None:
+        """A tab was clicked."""
+        self.run_worker(self.run_action(message.action), exit_on_error=False)
+
     def open_run(self, run_id: int) -> None:
         """Look at one run."""
+        from timnet_tui.screens.run import RunScreen
+
         self.push_screen(RunScreen(run_id))
 
-    def close_run(self, run: Run | None) -> None:
-        """Back to the grid, with ``run`` selected there."""
-        self.pop_screen()
-        if run is not None:
-            self._grid.grid.move_to(run.experiment_id, run.fold)
-
     # actions
+
+    def action_show_grid(self) -> None:
+        """Experiments by folds."""
+        self.go_to(Place.GRID)
+
+    def action_undo(self) -> None:
+        """Take back the last thing that can be taken back."""
+        if not self._undo:
+            self.toast(CommandEnded("nothing to take back", failed=True))
+            return
+        undo = self._undo.pop()
+        self.run_worker(lambda: self.post_message(undo.job()), thread=True, group="commands", exit_on_error=False)
 
     def action_theme(self) -> None:
         """From dark to light or back; a theme of the user's own is what it returns to."""
@@ -133,7 +159,7 @@ class TimnetApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The command palette offers exactly what the keys do here."""
-        place = Place.RUN if isinstance(screen, RunScreen) else Place.GRID
+        place = screen.PLACE if isinstance(screen, RegistryScreen) else Place.ANYWHERE
         for action in at(place):
             if action.id != "command_palette":
                 target = screen if place in action.places else self

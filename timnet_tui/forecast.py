@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
-from timnet.records import Run, RunState
+from timnet.registry.load import Load
+
+#: more runs than this are spread evenly instead of one by one: the difference is below an epoch in a thousand
+ONE_BY_ONE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,43 +23,21 @@ class Forecast:
     unmeasured: int = 0
 
 
-def forecast(runs: Sequence[Run], places: int) -> Forecast:
+def forecast(load: Load, places: int) -> Forecast:
     """Forecast with ``places`` runs at once. Early stopping can only make it sooner."""
-    pace = _Pace(runs)
-    running = [run for run in runs if run.state is RunState.RUNNING]
-    waiting = sorted(
-        (run for run in runs if run.state is RunState.QUEUED), key=lambda run: (-run.priority, run.id)
-    )  # the order in which workers claim
-    left = [pace.left(run) for run in (*running, *waiting)]
-    known = [seconds for seconds in left if seconds is not None]
-    unmeasured = len(left) - len(known)
+    shares = (*load.running, *load.waiting)
+    unmeasured = sum(share.runs for share in shares if share.seconds is None)
+    known = [(share.runs, share.epochs * share.seconds) for share in shares if share.seconds is not None]
     if not known:
         return Forecast(None, unmeasured)
-    free = [0.0] * max(1, places, len(running))
-    for seconds in known:
-        heapq.heapreplace(free, free[0] + seconds)
+    places = max(1, places, len(load.running))
+    if sum(runs for runs, _ in known) > ONE_BY_ONE:
+        return Forecast(sum(seconds for _, seconds in known) / places, unmeasured)
+    free = [0.0] * places
+    for runs, seconds in known:  # in the order in which workers claim
+        for _ in range(runs):
+            heapq.heapreplace(free, free[0] + seconds / runs)
     return Forecast(max(free), unmeasured)
-
-
-class _Pace:
-    """Seconds per epoch of a run: its own, else its experiment's mean, else that of its corpus and preset."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        by_experiment: dict[int, list[float]] = {}
-        by_kind: dict[tuple[str, str], list[float]] = {}
-        for run in runs:
-            if run.last_seconds is not None:
-                by_experiment.setdefault(run.experiment_id, []).append(run.last_seconds)
-                by_kind.setdefault((run.corpus, run.preset), []).append(run.last_seconds)
-        self._experiment = {key: fmean(values) for key, values in by_experiment.items()}
-        self._kind = {key: fmean(values) for key, values in by_kind.items()}
-
-    def left(self, run: Run) -> float | None:
-        """Seconds of training that ``run`` still needs."""
-        pace = run.last_seconds
-        if pace is None:
-            pace = self._experiment.get(run.experiment_id, self._kind.get((run.corpus, run.preset)))
-        return None if pace is None else pace * max(0, run.epochs - run.epoch)
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from textual.message import Message
 from textual.strip import Strip
 
@@ -20,13 +23,22 @@ class SnapshotTaken(Message):
         return isinstance(message, SnapshotTaken)
 
 
-class CommandEnded(Message):
-    """A command to the queue has been carried out, or could not be."""
+@dataclass(frozen=True)
+class Undo:
+    """How to take something back: ``job`` runs in a thread. ``label`` says what it brings back."""
 
-    def __init__(self, text: str, *, failed: bool = False) -> None:
+    label: str
+    job: Callable[[], CommandEnded]
+
+
+class CommandEnded(Message):
+    """A command has been carried out, or could not be. ``undo`` takes it back where that is possible."""
+
+    def __init__(self, text: str, *, failed: bool = False, undo: Undo | None = None) -> None:
         super().__init__()
         self.text = text
         self.failed = failed
+        self.undo = undo
 
 
 class ChartDrawn(Message):
@@ -50,3 +62,15 @@ class CellChosen(Message):
 
 class CellOpened(Message):
     """A user wants to see the selected cell closely."""
+
+
+class WindowMoved(Message):
+    """Other experiments than before shall be at hand."""
+
+
+class PlaceChosen(Message):
+    """A main screen is chosen with the mouse, by its action's id."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__()
+        self.action = action

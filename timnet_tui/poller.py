@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable
 
 from timnet_tui.reader import Reader
-from timnet_tui.snapshot import Snapshot, Watch
+from timnet_tui.snapshot import Snapshot
+from timnet_tui.watch import Nothing, Watch
 
 #: seconds between two looks; a look that finds nothing new costs microseconds
 INTERVAL = 0.15
@@ -19,7 +20,7 @@ class Poller:
         self._reader = reader
         self._post = post
         self._interval = interval
-        self._watch = Watch()
+        self._watch: Watch = Nothing()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="poller", daemon=True)

@@ -13,21 +13,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from timnet.errors import UnknownName
 from timnet.queue import liveness
-from timnet.records import Run, RunState, Worker
+from timnet.records import RunState, Worker
 from timnet.registry import Registry
+from timnet.registry.load import load
 from timnet.text import clean
-from timnet_tui.follow import Follower
 from timnet_tui.forecast import forecast
-from timnet_tui.snapshot import Detail, Health, Snapshot, Watch, rows_of
+from timnet_tui.machine import MachineReader
+from timnet_tui.snapshot import Health, Snapshot
+from timnet_tui.watch import Follower, Nothing, Watch
 
 LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-#: after reading all runs, that many times the time it took must pass before the next such read
+#: after a reading, that many times the time it took must pass before the next that no key asked for
 REST = 4.0
-#: what is read first, so that a large registry shows its newest experiments before all are read
-FIRST_RUNS = 2000
 
 Clock = Callable[[], float]
 Identity = tuple[int, int]
@@ -53,11 +52,12 @@ class RegistryReader:
         self._identity: Identity | None = None
         self._reading: Registry | None = None
         self._writing: Registry | None = None
-        self._rows_version: int | None = None
-        self._detail_version: int | None = None
+        self._version: int | None = None
+        self._load_version: int | None = None
         self._follower: Follower | None = None
-        self._watch = Watch()
-        self._next_liveness = self._next_rows = self._next_try = 0.0
+        self._watch: Watch = Nothing()
+        self._machine = MachineReader()
+        self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
         self._snapshot = Snapshot(self.db)
         self._ever_open = False
 
@@ -90,18 +90,29 @@ class RegistryReader:
         alive = now >= self._next_liveness
         if alive:
             self._next_liveness = now + LIVENESS_SECONDS
-            self._keep(workers=self._living(registry))
+            self._look_around(registry)
         version = registry.db.data_version()
-        changed = version != self._rows_version and now >= self._next_rows
-        if changed:
-            self._rows_version = version
-            self._read_rows(registry, now)
-        if alive or version != self._detail_version or watch != self._watch or self._log_grew(registry):
-            self._detail_version = version
-            self._keep(detail=self._read_detail(registry, watch))
-        elif not changed and self._snapshot.health is Health.OK:
+        if self._is_news(registry, watch, version, now):
+            self._version = version
+            self._answer(registry, watch, now)
+        elif version != self._load_version and now >= self._next_load:
+            self._load_version = version
+            self._read_load(registry, now)
+        elif not alive and self._snapshot.health is Health.OK:
             return None
         return self._keep(health=Health.OK, problem="", taken=now)
+
+    def _look_around(self, registry: Registry) -> None:
+        """Who lives, and how busy the machine is."""
+        workers = self._living(registry)
+        if workers != self._snapshot.workers:
+            self._version = None  # why runs wait may have changed
+        self._keep(workers=workers, machine=self._machine.read())
+
+    def _is_news(self, registry: Registry, watch: Watch, version: int, now: float) -> bool:
+        if watch != self._watch or self._follower is None:
+            return True
+        return (version != self._version and now >= self._next_read) or self._follower.grew(registry)
 
     def _absent(self, now: float) -> Snapshot | None:
         health = Health.LOST if self._ever_open else Health.ABSENT
@@ -120,7 +131,7 @@ class RegistryReader:
             self._writing = Registry.open(self.db)
         self._reading = Registry.open_read_only(self.db)
         self._identity, self._ever_open = identity, True
-        self._next_liveness = self._next_rows = self._next_try = 0.0
+        self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
 
     def _let_go(self) -> None:
         for registry in (self._reading, self._writing):
@@ -128,7 +139,7 @@ class RegistryReader:
                 with suppress(Exception):
                     registry.close()
         self._reading = self._writing = self._follower = None
-        self._identity = self._rows_version = self._detail_version = None
+        self._identity = self._version = self._load_version = None
 
     def _living(self, registry: Registry) -> tuple[Worker, ...]:
         """Reap dead runs and list the workers that live; without a writable connection, only list them."""
@@ -140,36 +151,21 @@ class RegistryReader:
                 return self._snapshot.workers
         return tuple(liveness.workers(registry))
 
-    def _read_rows(self, registry: Registry, now: float) -> None:
-        limit = None if self._snapshot.rows else FIRST_RUNS
-        runs = registry.runs.ls(sort="id", descending=True, limit=limit)
-        if len(runs) == limit:  # there is more: the next look reads all
-            runs = _whole_experiments(runs)
-            self._rows_version = None
-        running = sum(run.state is RunState.RUNNING for run in runs)
+    def _read_load(self, registry: Registry, now: float) -> None:
+        """What the strip says of the queue."""
         taking = [worker for worker in self._snapshot.workers if worker.want is None]
-        places = sum(worker.jobs for worker in taking) or running
-        self._keep(rows=rows_of(runs), depth=tuple(registry.runs.counts().items()), forecast=forecast(runs, places))
-        self._next_rows = now + REST * (self._clock() - now)
+        depth = registry.runs.counts()
+        places = sum(worker.jobs for worker in taking) or depth[RunState.RUNNING]
+        self._keep(depth=tuple(depth.items()), forecast=forecast(load(registry.db), places))
+        self._next_load = now + REST * (self._clock() - now)
 
-    def _read_detail(self, registry: Registry, watch: Watch) -> Detail | None:
-        self._watch = watch
-        if watch.run_id is None:
-            self._follower = None
-            return None
-        if self._follower is None or self._follower.run_id != watch.run_id:
-            self._follower = Follower(watch.run_id)
-        try:
-            return self._follower.read(registry, self._snapshot.workers, log=watch.log)
-        except UnknownName:  # deleted meanwhile
-            self._follower = None
-            return None
-
-    def _log_grew(self, registry: Registry) -> bool:
-        detail = self._snapshot.detail
-        if self._follower is None or detail is None or detail.log is None:
-            return False
-        return self._follower.log(registry, detail.run.uid) is not detail.log
+    def _answer(self, registry: Registry, watch: Watch, now: float) -> None:
+        if watch != self._watch or self._follower is None:
+            self._follower = watch.follower(self._follower)
+            self._watch = watch
+        answer = self._follower.read(registry, self._snapshot.workers)
+        self._keep(watch=watch, answer=answer)
+        self._next_read = now + REST * (self._clock() - now)
 
     def _keep(self, **changes: object) -> Snapshot:
         self._snapshot = replace(self._snapshot, **changes)  # type: ignore[arg-type]
@@ -182,12 +178,6 @@ def _identity(path: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _whole_experiments(runs: list[Run]) -> list[Run]:
-    """Without the last experiment, some of whose runs the limit may have cut off; never nothing."""
-    last = runs[-1].experiment_id
-    return [run for run in runs if run.experiment_id != last] or runs
 
 
 def _one_line(error: Exception) -> str:

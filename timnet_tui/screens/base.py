@@ -1,48 +1,55 @@
-"""What the grid and the run view share: news from the poller, and what users ask of the queue."""
+"""What all screens over the registry share: news from the poller, and commands that run off the event loop."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widgets import Footer
 
 from timnet.records import Run, RunState
 from timnet.states import Command
 from timnet_tui import commands, wording
+from timnet_tui.actions import Place
 from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.confirm import Confirm
-from timnet_tui.snapshot import Detail, Snapshot, Watch
+from timnet_tui.snapshot import Snapshot
+from timnet_tui.watch import Watch
+from timnet_tui.widgets.status import StatusStrip
+from timnet_tui.widgets.tabs import PlaceTabs
 
 if TYPE_CHECKING:
     from timnet_tui.app import TimnetApp
 
+Answer = TypeVar("Answer")
+
 
 class RegistryScreen(Screen[None]):
-    """A screen over snapshots. Subclasses say what is shown, watched and acted on."""
+    """A screen over snapshots, between the tabs with the strip and the footer.
 
-    @property
-    def timnet(self) -> TimnetApp:
-        """The app, by its own type."""
-        return cast("TimnetApp", self.app)
+    Subclasses say what is shown (:meth:`body`, :meth:`show`), what is watched, and which runs actions are for.
+    """
+
+    #: which actions are offered here
+    PLACE: ClassVar[Place]
 
     #: whether the widgets are there: news may come before
     ready = False
-    #: what is shown of the watched run
-    _detail: Detail | None = None
 
-    def on_mount(self) -> None:
-        """From now on there are widgets."""
-        self.ready = True
-        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.repaint())
+    def compose(self) -> ComposeResult:
+        """The tabs and the strip, the screen's own widgets, the footer."""
+        yield PlaceTabs(self.PLACE)
+        yield StatusStrip(self.timnet.clock)
+        yield from self.body()
+        yield Footer(show_command_palette=False, compact=True)
 
-    def repaint(self) -> None:
-        """Show everything again, in the colours of another theme."""
-        self._detail = None
-        if self.timnet.snapshot is not None:
-            self.show(self.timnet.snapshot)
+    @abstractmethod
+    def body(self) -> ComposeResult:
+        """The widgets between strip and footer."""
 
     @abstractmethod
     def show(self, snapshot: Snapshot) -> None:
@@ -52,20 +59,46 @@ class RegistryScreen(Screen[None]):
     def watching(self) -> Watch:
         """What the poller shall look at closely while this screen is on top."""
 
-    @abstractmethod
     def targets(self) -> Sequence[Run]:
         """The runs that an action on the queue applies to."""
+        return ()
+
+    @property
+    def timnet(self) -> TimnetApp:
+        """The app, by its own type."""
+        return cast("TimnetApp", self.app)
+
+    def answer(self, kind: type[Answer]) -> Answer | None:
+        """The newest answer, where it is of this kind."""
+        found = self.timnet.snapshot.answer if self.timnet.snapshot else None
+        return found if isinstance(found, kind) else None
+
+    def on_mount(self) -> None:
+        """From now on there are widgets."""
+        self.ready = True
+        self.app.theme_changed_signal.subscribe(self, lambda _theme: self.repaint())
+
+    def take(self, snapshot: Snapshot) -> None:
+        """News: for the strip, and for the screen itself."""
+        self.query_one(StatusStrip).show(snapshot)
+        self.show(snapshot)
+
+    def repaint(self) -> None:
+        """Show everything again, in the colours of another theme."""
+        if self.ready and self.timnet.snapshot is not None:
+            self.take(self.timnet.snapshot)
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another screen was on top."""
         if self.ready:
             self.rewatch()
             if self.timnet.snapshot is not None:
-                self.show(self.timnet.snapshot)
+                self.take(self.timnet.snapshot)
 
     def rewatch(self) -> None:
-        """Tell the poller what to look at now."""
-        self.timnet.look_at(self.watching())
+        """Tell the poller what to look at now; only the screen on top has a say."""
+        if self.ready and self.app.screen is self:
+            self.timnet.look_at(self.watching())
 
     # what users ask of the queue
 
@@ -86,7 +119,7 @@ class RegistryScreen(Screen[None]):
         targets = self.targets()
         keys = [run.key for run in targets]
         question = wording.cancel_question(targets)
-        self._ask(question, "Cancel it" if len(keys) == 1 else "Cancel them", partial(self._send, Command.CANCEL, keys))
+        self.ask(question, "Cancel it" if len(keys) == 1 else "Cancel them", partial(self.send, Command.CANCEL, keys))
 
     def action_start_worker(self) -> None:
         """Start a worker, after a question where one works already."""
@@ -100,23 +133,25 @@ class RegistryScreen(Screen[None]):
         if count:
             works = "A worker works" if count == 1 else f"{count} workers work"
             question = ("Start another worker?", f"{works} already; the new one would run {jobs} more at once.")
-        self._ask(question, "Start it", partial(self._in_thread, partial(commands.start_worker, self.timnet.db, jobs)))
+        self.ask(question, "Start it", partial(self.in_thread, partial(commands.start_worker, self.timnet.db, jobs)))
 
     def _command(self, command: Command) -> None:
-        self._send(command, [run.key for run in self.targets()])
+        self.send(command, [run.key for run in self.targets()])
 
-    def _send(self, command: Command, keys: Sequence[str]) -> None:
+    def send(self, command: Command, keys: Sequence[str]) -> None:
+        """Ask the queue for something, off the event loop."""
         if not keys:
             self.timnet.toast(CommandEnded("no run is selected", failed=True))
             return
-        self._in_thread(partial(commands.apply, self.timnet.db, command, keys))
+        self.in_thread(partial(commands.apply, self.timnet.db, command, keys))
 
-    def _ask(self, question: tuple[str, str] | None, yes: str, then: Callable[[], None]) -> None:
+    def ask(self, question: tuple[str, str] | None, yes: str, then: Callable[[], None]) -> None:
+        """Do ``then`` once the user agrees; at once where there is no ``question`` (title and text)."""
         if question is None:
             then()
         else:
             self.app.push_screen(Confirm(*question, yes=yes), lambda agreed: then() if agreed else None)
 
-    def _in_thread(self, job: Callable[[], CommandEnded]) -> None:
+    def in_thread(self, job: Callable[[], CommandEnded]) -> None:
         """Run ``job`` off the event loop and hand its answer to the app."""
         self.app.run_worker(lambda: self.app.post_message(job()), thread=True, group="commands", exit_on_error=False)

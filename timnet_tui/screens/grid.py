@@ -9,19 +9,20 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from timnet.records import Run
 from timnet.text import clean
 from timnet_tui.actions import Place, bindings
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
+from timnet_tui.looks.grid import GridPage, GridWatch
+from timnet_tui.looks.run import Detail
 from timnet_tui.palette import palette
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
-from timnet_tui.snapshot import Detail, Health, Snapshot, Watch
+from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.widgets.grid import FoldGrid
-from timnet_tui.widgets.status import StatusStrip
 from timnet_tui.widgets.title import experiment_title, run_title
 
 #: the curves beside the grid want this much, and appear when the terminal is this wide
@@ -31,6 +32,7 @@ CURVES_WIDTH, CURVES_FROM = 56, 130
 class GridScreen(RegistryScreen):
     """The registry at a glance."""
 
+    PLACE = Place.GRID
     CSS_PATH = "grid.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.GRID)
 
@@ -38,10 +40,10 @@ class GridScreen(RegistryScreen):
         super().__init__()
         self._log_scale = False
         self._curves_width = 0
+        self._detail: Detail | None = None
 
-    def compose(self) -> ComposeResult:
-        """The strip, the grid or the first-run text, the curves, the footer."""
-        yield StatusStrip(self.timnet.clock)
+    def body(self) -> ComposeResult:
+        """The grid or the first-run text, and the curves."""
         with Horizontal(id="body"):
             yield FoldGrid(id="grid")
             with Vertical(id="curves"):
@@ -49,7 +51,6 @@ class GridScreen(RegistryScreen):
                 yield Chart(id="accuracy")
                 yield Chart(id="loss")
         yield Static(id="first", markup=False)
-        yield Footer(show_command_palette=False, compact=True)
 
     @property
     def grid(self) -> FoldGrid:
@@ -58,28 +59,57 @@ class GridScreen(RegistryScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring everything up to date."""
-        self.query_one(StatusStrip).show(snapshot)
-        empty = not snapshot.rows
-        self.query_one("#body").display = not empty
-        first = self.query_one("#first", Static)
-        first.display = empty
-        if empty:
-            first.update(self._first_run(snapshot))
+        page = self.answer(GridPage)
+        if page is not None:
+            self._show_page(page)
+        elif snapshot.health is not Health.OK and self.grid.row is None:
+            self._show_nothing(snapshot)
+
+    def _show_page(self, page: GridPage) -> None:
+        if not page.total and not page.problem and self.timnet.snapshot is not None:
+            self._show_nothing(self.timnet.snapshot)
             return
+        self.query_one("#body").display = True
+        self.query_one("#first").display = False
         if not self.grid.has_focus and self.focused is None:
             self.grid.focus()
-        self.grid.show(snapshot.rows)
+        self.grid.show(page)
+        self._go_where_wanted(page)
         self._share_width()
-        self._show_curves(snapshot.detail)
+        self._show_curves(page.detail)
+        self.rewatch()
+
+    def _show_nothing(self, snapshot: Snapshot) -> None:
+        self.query_one("#body").display = False
+        first = self.query_one("#first", Static)
+        first.display = True
+        first.update(self._first_run(snapshot))
+
+    def _go_where_wanted(self, page: GridPage) -> None:
+        """Select what another screen, or the command line, wants selected."""
+        wanted = self.timnet.wanted_cell
+        if wanted is None or page.asked != wanted[0]:
+            return
+        self.timnet.wanted_cell = None
+        if page.place is not None:
+            self.grid.seek(page.place, wanted[1])
 
     def targets(self) -> Sequence[Run]:
         """The selected run, or all of the selected experiment."""
         return self.grid.chosen
 
-    def watching(self) -> Watch:
-        """The selected run while its curves are shown."""
+    def watching(self) -> GridWatch:
+        """The page in view and, while its curves are shown, the selected run."""
+        first, count = self.grid.window()
         run = self.grid.run if self.query_one("#curves").display else None
-        return Watch(run.id if run else None)
+        wanted = self.timnet.wanted_cell
+        experiment = wanted[0] if wanted else (self.grid.row.id if self.grid.row else None)
+        return GridWatch(first, count, experiment, run.id if run else None)
+
+    def repaint(self) -> None:
+        """The curves as well, in the colours of another theme."""
+        self._detail = None
+        super().repaint()
 
     # the curves beside the grid
 
@@ -88,6 +118,10 @@ class GridScreen(RegistryScreen):
         if self.ready:
             self._share_width()
             self.rewatch()
+
+    def on_window_moved(self) -> None:
+        """Other experiments have come into view."""
+        self.rewatch()
 
     def _share_width(self) -> None:
         width = self.app.size.width
@@ -139,7 +173,8 @@ class GridScreen(RegistryScreen):
         """Another run's curves are wanted."""
         self._detail = None
         self.rewatch()
-        self._show_curves(self.timnet.snapshot.detail if self.timnet.snapshot else None)
+        page = self.answer(GridPage)
+        self._show_curves(page.detail if page else None)
 
     def on_cell_opened(self) -> None:
         """A double click."""
@@ -183,11 +218,11 @@ class GridScreen(RegistryScreen):
 
     def action_first(self) -> None:
         """To the newest experiment."""
-        self.grid.move(rows=-len(self.timnet.rows))
+        self.grid.move(rows=-self.grid.total)
 
     def action_last(self) -> None:
         """To the oldest experiment."""
-        self.grid.move(rows=len(self.timnet.rows))
+        self.grid.move(rows=self.grid.total)
 
     def action_whole(self) -> None:
         """From a fold to its experiment and back."""

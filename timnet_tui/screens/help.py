@@ -18,7 +18,6 @@ from timnet_tui.actions import ACTIONS, Action, Place, keys_of
 from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette
 from timnet_tui.render import style
 
-WHERE = {Place.GRID: "grid", Place.RUN: "run"}
 STATES = {
     "queued": "waits; with a number, how far it had come",
     "running": "trains; the number is how much of its epochs is done",
@@ -72,7 +71,7 @@ def _keys(colours: Palette) -> Table:
 
 def _help(action: Action, colours: Palette) -> Text:
     text = Text(action.help, style(colours.text))
-    places = [WHERE[place] for place in action.places if place in WHERE]
+    places = [str(place) for place in action.places if place is not Place.ANYWHERE]
     if len(places) == 1:
         text.append(f"  ({places[0]})", style(colours.faint))
     return text

@@ -9,20 +9,20 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from timnet.records import Event, EventKind, Run
 from timnet.text import clean
 from timnet_tui.actions import Place, bindings
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
+from timnet_tui.looks.run import Detail, RunWatch
 from timnet_tui.palette import RGB, Palette, palette
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
-from timnet_tui.snapshot import Detail, Snapshot, Watch
+from timnet_tui.snapshot import Snapshot
 from timnet_tui.widgets.facts import Facts
 from timnet_tui.widgets.lines import Lines
-from timnet_tui.widgets.status import StatusStrip
 from timnet_tui.widgets.title import run_title
 
 #: from this width on, the panes stand beside the curves instead of below them
@@ -33,20 +33,21 @@ NO_EPOCH = "no epoch is finished yet"
 class RunScreen(RegistryScreen):
     """Follows one run; the fold keys change which."""
 
+    PLACE = Place.RUN
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.RUN)
 
     def __init__(self, run_id: int) -> None:
         super().__init__()
         self._run_id = run_id
+        self._detail: Detail | None = None
         self._all_events = False
         self._log_scale = False
         #: None until a user chooses: then the log shows where there is room
         self._log_wanted: bool | None = None
 
-    def compose(self) -> ComposeResult:
-        """The strip, a title, two charts, three panes, the footer."""
-        yield StatusStrip(self.timnet.clock)
+    def body(self) -> ComposeResult:
+        """A title, two charts, three panes."""
         yield Static(id="title", markup=False)
         with Vertical(id="body"):
             with Horizontal(id="charts"):
@@ -56,7 +57,6 @@ class RunScreen(RegistryScreen):
                 yield Lines("events", event_line, "nothing has happened yet", id="events")
                 yield Lines("log", log_line, "no log yet", id="log")
                 yield Facts(id="facts")
-        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Lay out for the width there is."""
@@ -74,29 +74,27 @@ class RunScreen(RegistryScreen):
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring everything up to date."""
-        self.query_one(StatusStrip).show(snapshot)
-        detail = snapshot.detail
-        if detail is not None and detail.run.id == self._run_id:
-            if detail != self._detail:
-                self._detail = detail
-                self._show_detail()
-        elif self._detail is None and snapshot.rows and snapshot.run(self._run_id) is None:
+        if snapshot.watch != self.watching():
+            return
+        detail = self.answer(Detail)
+        if detail is None:
             self.query_one("#title", Static).update(Text("this run is not in the registry any more"))
+        elif detail != self._detail:
+            self._detail = detail
+            self._show_detail()
 
-    def watching(self) -> Watch:
+    def repaint(self) -> None:
+        """Everything again, in the colours of another theme."""
+        self._detail = None
+        super().repaint()
+
+    def watching(self) -> RunWatch:
         """The run, and its log while that is shown."""
-        return Watch(self._run_id, log=self._log_shown)
+        return RunWatch(self._run_id, log=self._log_shown)
 
     def targets(self) -> Sequence[Run]:
         """The one run."""
-        run = self._run
-        return () if run is None else (run,)
-
-    @property
-    def _run(self) -> Run | None:
-        if self._detail is not None and self._detail.run.id == self._run_id:
-            return self._detail.run
-        return self.timnet.snapshot.run(self._run_id) if self.timnet.snapshot else None
+        return () if self._detail is None else (self._detail.run,)
 
     @property
     def _wide(self) -> bool:
@@ -133,9 +131,10 @@ class RunScreen(RegistryScreen):
     # actions
 
     def action_back(self) -> None:
-        """To the grid, with this run selected."""
-        run = self._run
-        self.timnet.close_run(run)
+        """To the screen before; the grid selects this run."""
+        if self._detail is not None and self.app.current_mode == Place.GRID:
+            self.timnet.wanted_cell = (self._detail.run.experiment_id, self._detail.run.fold)
+        self.app.pop_screen()
 
     def action_next_fold(self) -> None:
         """The next fold of this experiment."""
@@ -146,12 +145,10 @@ class RunScreen(RegistryScreen):
         self._turn(-1)
 
     def _turn(self, step: int) -> None:
-        run = self._run
-        row = next((row for row in self.timnet.rows if run and row.id == run.experiment_id), None)
-        if run is None or row is None or len(row.runs) < 2:
+        if self._detail is None or len(self._detail.folds) < 2:
             return
-        ids = [one.id for one in row.runs]
-        self._run_id = ids[(ids.index(run.id) + step) % len(ids)]
+        ids = [fold.id for fold in self._detail.folds]
+        self._run_id = ids[(ids.index(self._run_id) + step) % len(ids)]
         self._detail = None
         self.query_one("#log", Lines).show(())
         self.rewatch()

@@ -13,9 +13,9 @@ from timnet.records import Checkpoint, RunState
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.forecast import duration
+from timnet_tui.looks.run import Detail
 from timnet_tui.palette import Palette, palette
 from timnet_tui.render import style
-from timnet_tui.snapshot import Detail
 
 Fact = tuple[str, str, bool]
 """Label, value, and whether it calls for attention."""

@@ -1,4 +1,4 @@
-"""The grid of experiments by folds. One widget that draws only the lines in view."""
+"""The grid of experiments by folds. One widget that holds a page of them and draws only the lines in view."""
 
 from __future__ import annotations
 
@@ -8,42 +8,73 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from timnet.records import Run, RunState
-from timnet_tui.messages import CellChosen, CellOpened
+from timnet_tui.looks.grid import ExperimentRow, GridPage
+from timnet_tui.messages import CellChosen, CellOpened, WindowMoved
 from timnet_tui.palette import palette
-from timnet_tui.snapshot import ExperimentRow
-from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, layout
+from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, Widths, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
 
 
 class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
-    """The selection is an experiment and a fold, not a place: rows that appear above do not move it."""
+    """The selection is an experiment and a fold, not a place: rows that appear above do not move it.
+
+    Experiments are counted by their place, 0 for the newest. Only a page of them is here; a place outside it
+    that is wanted is chosen as soon as its page comes.
+    """
 
     DEFAULT_CSS = "FoldGrid { width: 1fr; height: 1fr; }"
     ALLOW_SELECT = False
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._rows: tuple[ExperimentRow, ...] = ()
-        self._places: dict[int, int] = {}
-        self._experiment: int | None = None
+        self._page = GridPage()
+        self._place = 0
+        self._wanted: int | None = None
+        self._row: ExperimentRow | None = None
         self._fold = self._back_to = 1
-        self._layout: GridLayout = layout((), 80)
+        self._widths = Widths()
+        self._layout: GridLayout = layout(self._widths, 80)
 
     # what is shown
 
-    def show(self, rows: tuple[ExperimentRow, ...]) -> None:
-        """Show other experiments; the selection stays on its run while that is there."""
-        if rows is self._rows:
+    def show(self, page: GridPage) -> None:
+        """Show another page; the selection stays on its run while that is there."""
+        if page is self._page:
             return
-        before = self._places.get(self._experiment or 0, 0)
-        self._rows = rows
-        self._places = {row.id: place for place, row in enumerate(rows)}
+        self._page = page
+        self._widths = self._widths.grown(page.rows)
         self._lay_out()
-        if rows and self._experiment not in self._places:
-            if self._experiment is None:
-                self._choose(*_first_choice(rows))
-            else:
-                self._choose(rows[min(before, len(rows) - 1)], self._fold)
+        if page.total:
+            self._choose_again()
+        elif not page.problem:
+            self._row = self._wanted = None
+
+    def _choose_again(self) -> None:
+        """Find the selection in a new page."""
+        if self._row is None:
+            self._choose(*_first_choice(self._page))
+        elif self._wanted is not None:
+            self._go_to(self._wanted)
+        elif (row := self._row_of(self._row.id)) is not None:
+            self._moved_to(row[0])
+            self._row = row[1]
+        elif self._page.place is not None:  # out of sight, but there
+            self._moved_to(self._page.place)
+        elif self._page.asked == self._row.id:  # gone, or filtered away
+            self._go_to(min(self._place, self._page.total - 1))
+
+    def _moved_to(self, place: int) -> None:
+        """What lies above has changed: what is in view stays in view."""
+        if place != self._place:
+            delta, self._place = place - self._place, place
+            y = max(0, self.scroll_offset.y + delta * self._layout.lines)
+            self.scroll_to(y=y, animate=False, force=True, immediate=True)
+
+    def window(self) -> tuple[int, int]:
+        """The first place and the number of experiments that shall be at hand: those in view and some around."""
+        page = self.page
+        centre = self._wanted if self._wanted is not None else self.scroll_offset.y // self._layout.lines
+        return max(0, (centre // page - 1) * page), 4 * page
 
     def natural_width(self) -> int:
         """The width at which every experiment fits on one line."""
@@ -52,8 +83,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def row(self) -> ExperimentRow | None:
         """The selected experiment."""
-        place = self._places.get(self._experiment or 0)
-        return None if place is None else self._rows[place]
+        return self._row
 
     @property
     def fold(self) -> int:
@@ -63,85 +93,121 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def run(self) -> Run | None:
         """The selected run, None where a whole experiment or a fold without a run is selected."""
-        row = self.row
+        row = self._row
         return row.cells[self._fold - 1] if row and 0 < self._fold <= len(row.cells) else None
 
     @property
     def chosen(self) -> tuple[Run, ...]:
         """The runs that an action applies to: one, or all of the experiment."""
         if self._fold == 0:
-            return self.row.runs if self.row else ()
+            return self._row.runs if self._row else ()
         return (self.run,) if self.run else ()
 
     # moving
 
     def move(self, rows: int = 0, folds: int = 0) -> None:
         """Move the selection, as far as there is something."""
-        row = self.row
-        if row is None:
+        if self._row is None:
             return
-        place = min(max(0, self._places[row.id] + rows), len(self._rows) - 1)
-        self._choose(self._rows[place], self._fold + folds)
+        self._fold = min(max(0, self._fold), len(self._row.cells))
+        before = self._place if self._wanted is None else self._wanted
+        self._go_to(min(max(0, before + rows), self._page.total - 1), self._fold + folds)
+
+    def seek(self, place: int, fold: int) -> None:
+        """Select a place, at once or when its page comes."""
+        self._go_to(place, fold)
+
+    @property
+    def total(self) -> int:
+        """How many experiments there are."""
+        return self._page.total
 
     def move_to(self, experiment_id: int, fold: int) -> None:
-        """Select one fold of one experiment, if it is there."""
-        place = self._places.get(experiment_id)
-        if place is not None:
-            self._choose(self._rows[place], fold)
+        """Select one fold of one experiment, if it is at hand."""
+        found = self._row_of(experiment_id)
+        if found is not None:
+            self._choose(*found, fold)
 
     def toggle_whole(self) -> None:
         """From a fold to the whole experiment, and from there back to the fold."""
-        if self.row is not None:
-            self._choose(self.row, 0 if self._fold else self._back_to)
+        if self._row is not None:
+            self._choose(self._place, self._row, 0 if self._fold else self._back_to)
 
     @property
     def page(self) -> int:
         """Experiments that are in view at once."""
         return max(1, self.size.height // self._layout.lines - 1)
 
-    def _choose(self, row: ExperimentRow, fold: int) -> None:
-        before = (self._experiment, self._fold)
+    def _go_to(self, place: int, fold: int | None = None) -> None:
+        fold = self._fold if fold is None else fold
+        row = self._row_at(place)
+        if row is not None:
+            self._choose(place, row, fold)
+        else:
+            self._wanted, self._fold = place, fold
+            self.post_message(WindowMoved())
+
+    def _choose(self, place: int, row: ExperimentRow, fold: int) -> None:
+        before = (self._row.id if self._row else None, self._fold)
         self._back_to = self._fold or self._back_to
-        self._experiment, self._fold = row.id, min(max(0, fold), len(row.cells))
-        if before != (self._experiment, self._fold):
+        self._wanted, self._place, self._row = None, place, row
+        self._fold = min(max(0, fold), len(row.cells))
+        self._into_view()
+        if before != (row.id, self._fold):
             self.refresh()
-            self._into_view()
-            self.post_message(CellChosen(self._experiment, self._fold))
+            self.post_message(CellChosen(row.id, self._fold))
 
     def _into_view(self) -> None:
         lines, height = self._layout.lines, self.size.height - self._layout.lines
-        top = self._places[self._experiment or 0] * lines
+        top = self._place * lines
         y = min(max(self.scroll_offset.y, top + lines - height), top)
         left = max(0, self._fold - 1) * STRIDE
         x = min(max(self.scroll_offset.x, left + STRIDE + 1 - self._layout.cells_width), left)
         self.scroll_to(x, y, animate=False, force=True)
+
+    def _row_at(self, place: int) -> ExperimentRow | None:
+        index = place - self._page.first
+        return self._page.rows[index] if 0 <= index < len(self._page.rows) else None
+
+    def _row_of(self, experiment_id: int) -> tuple[int, ExperimentRow] | None:
+        found = (
+            (self._page.first + index, row) for index, row in enumerate(self._page.rows) if row.id == experiment_id
+        )
+        return next(found, None)
 
     # the mouse
 
     def on_click(self, event: Click) -> None:
         """A click selects, a double click opens."""
         y = event.y - self._layout.lines
-        place = (y + self.scroll_offset.y) // self._layout.lines
-        if y < 0 or not 0 <= place < len(self._rows):
+        place, line = divmod(y + self.scroll_offset.y, self._layout.lines)
+        row = self._row_at(place)
+        if y < 0 or row is None:
             return
-        line = (y + self.scroll_offset.y) % self._layout.lines
         shows_folds = line == self._layout.lines - 1
-        self._choose(self._rows[place], self._layout.fold_at(event.x, self.scroll_offset.x) if shows_folds else 0)
+        self._choose(place, row, self._layout.fold_at(event.x, self.scroll_offset.x) if shows_folds else 0)
         if event.chain == 2:
             self.post_message(CellOpened())
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Other experiments come into view."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self.post_message(WindowMoved())
 
     # drawing
 
     def on_resize(self) -> None:
-        """Another width may need another layout."""
+        """Another width may need another layout, another height another page."""
         self._lay_out()
-        if self.row is not None:
+        if self._row is not None:
             self._into_view()
+        self.post_message(WindowMoved())
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
-        self._layout = layout(self._rows, max(1, width))
-        height = (1 + len(self._rows)) * self._layout.lines  # the header takes as many lines as an experiment
+        self._layout = layout(self._widths, max(1, width))
+        height = (1 + self._page.total) * self._layout.lines  # the header takes as many lines as an experiment
         self.virtual_size = Size(width + self._layout.overflow, height)
         self.refresh()
 
@@ -151,10 +217,10 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if y < self._layout.lines:
             return header(y, look)
         place, line = divmod(y - self._layout.lines + self.scroll_offset.y, self._layout.lines)
-        if place >= len(self._rows):
+        row = self._row_at(place)
+        if row is None:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
-        row = self._rows[place]
-        selected = self._fold if row.id == self._experiment else None
+        selected = self._fold if self._row is not None and row.id == self._row.id else None
         return experiment(row, line, look, selected)
 
     def _look(self) -> Look:
@@ -168,13 +234,15 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def region_of(self, experiment_id: int, fold: int) -> Region:
         """Where a cell is inside the widget, for whoever wants to point at it."""
-        place = self._places[experiment_id]
+        found = self._row_of(experiment_id)
+        place = found[0] if found else 0
         y = (place + 2) * self._layout.lines - 1 - self.scroll_offset.y
         x = self._layout.cells_x + (fold - 1) * STRIDE - self.scroll_offset.x
         return Region(x, y, STRIDE + 1, 1)
 
 
-def _first_choice(rows: tuple[ExperimentRow, ...]) -> tuple[ExperimentRow, int]:
+def _first_choice(page: GridPage) -> tuple[int, ExperimentRow, int]:
     """What to look at first: a run that trains, else the first fold of the newest experiment."""
-    training = ((row, run.fold) for row in rows for run in row.runs if run.state is RunState.RUNNING)
-    return next(training, (rows[0], 1))
+    rows = list(enumerate(page.rows, page.first))
+    training = ((place, row, run.fold) for place, row in rows for run in row.runs if run.state is RunState.RUNNING)
+    return next(training, (*rows[0], 1))

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.cells import CELL
-from timnet_tui.snapshot import ExperimentRow
+from timnet_tui.looks.grid import ExperimentRow
 
 TITLES = ("id", "corpus", "preset", "protocol", "selection", "seed")
 SELECTION = TITLES.index("selection")
@@ -87,21 +87,37 @@ def end_of(row: ExperimentRow) -> str:
     return f"{100 * summary.mean:>5.1f}{spread:<6}  {count:>5}"
 
 
-def layout(rows: Sequence[ExperimentRow], width: int) -> GridLayout:
+@dataclass(frozen=True, slots=True)
+class Widths:
+    """What a page of experiments wants at least: a width a column, folds, and the width of the end."""
+
+    columns: tuple[int, ...] = tuple(len(title) for title in TITLES)
+    folds: int = 0
+    end: int = len(END_TITLE)
+
+    def grown(self, rows: Sequence[ExperimentRow]) -> Widths:
+        """Wide enough for ``rows`` too: columns never shrink while a user scrolls."""
+        heads = [head_of(row) for row in rows]
+        columns = []
+        for column, before in enumerate(self.columns):
+            widest = max((cell_len(head[column]) for head in heads), default=0)
+            columns.append(max(before, widest if column == SELECTION else min(widest, WIDEST)))
+        return Widths(
+            tuple(columns),
+            max([self.folds, *(len(row.cells) for row in rows)]),
+            max([self.end, *(len(end_of(row)) for row in rows)]),
+        )
+
+
+def layout(widths: Widths, width: int) -> GridLayout:
     """The layout for a grid of ``width`` cells."""
-    columns, folds, end = _natural(rows), _folds(rows), _end_width(rows)
+    columns, folds, end = widths.columns, widths.folds, widths.end
     natural = GUTTER + _head_width(columns) + folds * STRIDE + 1 + 1 + end
     if natural <= width:
         cells_x = GUTTER + _head_width(columns)
         return GridLayout(width, natural, False, columns, folds, cells_x, folds * STRIDE + 1, end)
     columns = _shrunk(columns, width - GUTTER - end - 1)
     return GridLayout(width, natural, True, columns, folds, INDENT, max(STRIDE + 1, width - INDENT), end)
-
-
-def _natural(rows: Sequence[ExperimentRow]) -> tuple[int, ...]:
-    heads = [TITLES, *(head_of(row) for row in rows)]
-    widths = [max(cell_len(head[column]) for head in heads) for column in range(len(TITLES))]
-    return tuple(width if i == SELECTION else min(width, WIDEST) for i, width in enumerate(widths))
 
 
 def _shrunk(columns: tuple[int, ...], room: int) -> tuple[int, ...]:
@@ -121,11 +137,3 @@ def _shrunk(columns: tuple[int, ...], room: int) -> tuple[int, ...]:
 
 def _head_width(columns: tuple[int, ...]) -> int:
     return sum(columns) + len(columns)
-
-
-def _folds(rows: Sequence[ExperimentRow]) -> int:
-    return max((len(row.cells) for row in rows), default=0)
-
-
-def _end_width(rows: Sequence[ExperimentRow]) -> int:
-    return max([len(END_TITLE), *(len(end_of(row)) for row in rows)])

@@ -9,9 +9,9 @@ from rich.style import Style
 from textual.strip import Strip
 
 from timnet_tui.cells import CELL, cell
+from timnet_tui.looks.grid import ExperimentRow
 from timnet_tui.palette import Palette
 from timnet_tui.render import fit, style
-from timnet_tui.snapshot import ExperimentRow
 from timnet_tui.widgets.grid_layout import END_TITLE, GUTTER, SELECTION, STRIDE, TITLES, GridLayout, end_of, head_of
 
 OPTIMISTIC = "optimistic"

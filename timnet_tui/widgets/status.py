@@ -12,6 +12,7 @@ from textual.widget import Widget
 from timnet.records import RunState
 from timnet.text import clean
 from timnet_tui.forecast import duration
+from timnet_tui.machine import Machine
 from timnet_tui.palette import GLYPHS, Palette, palette
 from timnet_tui.render import fit, line_of, style
 from timnet_tui.snapshot import Health, Snapshot
@@ -26,7 +27,7 @@ ALWAYS = frozenset({RunState.RUNNING, RunState.QUEUED})
 class StatusStrip(Widget):
     """One line. ``clock`` is the clock that snapshots are stamped with."""
 
-    DEFAULT_CSS = "StatusStrip { dock: top; height: 1; background: $panel; }"
+    DEFAULT_CSS = "StatusStrip { height: 1; background: $panel; }"
 
     def __init__(self, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -59,7 +60,7 @@ class StatusStrip(Widget):
 
 def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int = 0) -> Text:
     """The strip's text for a width."""
-    text = Text(no_wrap=True).append(" timnet ", style(colours.accent, bold=True))
+    text = Text(no_wrap=True)
     if snapshot is None:
         return text.append(" looking for the registry", style(colours.faint))
     name = clean(short(snapshot.db) if width >= WIDE else snapshot.db.name)
@@ -73,6 +74,7 @@ def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int 
     _workers(text, snapshot, colours)
     _depth(text, snapshot, colours, words=width >= WIDE)
     _forecast(text, snapshot, colours)
+    _machine(text, snapshot.machine, width, colours)
     return text
 
 
@@ -103,6 +105,17 @@ def _forecast(text: Text, snapshot: Snapshot, colours: Palette) -> None:
     else:
         sign = ">" if forecast.unmeasured else "~"
         text.append(f"  ETA {sign}{duration(forecast.seconds)}", style(colours.text))
+
+
+def _machine(text: Text, machine: Machine, width: int, colours: Palette) -> None:
+    """How busy the machine is, at the right end; as much of it as there is room for."""
+    named = (("cpu", machine.cpu), ("mem", machine.memory), ("gpu", machine.gpu), ("vram", machine.gpu_memory))
+    parts = [f"{name} {100 * share:.0f}%" for name, share in named if share is not None]
+    while parts and text.cell_len + len("  ".join(parts)) + 3 > width:
+        parts.pop()
+    if parts:
+        shown = "  ".join(parts)
+        text.append(shown.rjust(width - text.cell_len - 1), style(colours.faint))
 
 
 def short(path: Path) -> str:

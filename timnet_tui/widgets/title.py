@@ -8,9 +8,9 @@ from timnet.records import Run, RunState
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.cells import percent_done
+from timnet_tui.looks.grid import ExperimentRow
 from timnet_tui.palette import GLYPHS, Palette
 from timnet_tui.render import style
-from timnet_tui.snapshot import ExperimentRow
 
 OPTIMISTIC = "optimistic"
 

@@ -1,0 +1,1 @@
+"""What each screen reads of the registry: pure reading in the poller's thread, frozen answers out."""
