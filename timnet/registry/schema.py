@@ -197,4 +197,10 @@ FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST,)
+#: how far something has come: ``notices`` is the last event whose notice a worker has taken upon itself
+CURSORS = (
+    "CREATE TABLE cursors (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "INSERT INTO cursors (name, value) SELECT 'notices', coalesce(max(id), 0) FROM events",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, CURSORS)
