@@ -49,6 +49,8 @@ class EventKind(StrEnum):
     RETRIED = "retried"
     REQUEUED = "requeued"
     CRASHED = "crashed"
+    STALLED = "stalled"
+    DIVERGED = "diverged"
     FAILED = "failed"
     DONE = "done"
     IMPORTED = "imported"

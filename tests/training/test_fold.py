@@ -187,6 +187,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_epoch(run: Run, pr
             run.attempt(patch)
     [epoch] = run.registry.results.epochs(1)
     assert (epoch.loss, epoch.val_loss, epoch.diverged) == (None, None, True)
+    last = run.registry.results.events(1)[-1]
+    assert (last.kind, last.epoch) == (EventKind.DIVERGED, 1)
 
 
 # how a process leaves

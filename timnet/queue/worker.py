@@ -17,9 +17,11 @@ from pathlib import Path
 
 from timnet import settings as settings_module
 from timnet.clock import now
-from timnet.errors import DiskFull, TimnetError
+from timnet.errors import DiskFull, TimnetError, UnknownName
+from timnet.notices.teller import Teller
 from timnet.queue import liveness
 from timnet.queue.engines import local
+from timnet.queue.stall import Standstill
 from timnet.registry import Registry
 from timnet.settings import Settings
 
@@ -42,6 +44,8 @@ class Worker:
         self.ending = False
         self._want: str | None = None
         self._next_chores = 0.0
+        self._standstill = Standstill()
+        self._teller = Teller(registry, settings.notify, _say)
 
     def run(self) -> None:
         """Work until done."""
@@ -57,6 +61,7 @@ class Worker:
                 time.sleep(TICK_SECONDS)
         finally:
             self._end_children()
+            self._teller.close()
             _say(f"worker {self.uid} ended")
             with suppress(TimnetError):
                 self.registry.workers.ended(self.uid)
@@ -81,6 +86,8 @@ class Worker:
             self._want = self.registry.workers.seen(self.uid) or self._want
             for run, state in liveness.reap(self.registry, self.settings.max_crashes):
                 _say(f"run {run.key}: its process is gone; it is {state} now")
+            self._look_for_standstill()
+            self._teller.look()
         if self.ending or self._want == "stop":
             return False
         if self._want == "drain":
@@ -109,6 +116,16 @@ class Worker:
         """Whether a run waits that cannot start yet: it crashed a moment ago, or its old process still holds it."""
         return bool(self.registry.runs.ls("state:queued", limit=1))
 
+    def _look_for_standstill(self) -> None:
+        for child in self.children:
+            try:
+                text = self._standstill.look(self.registry.runs.by_id(child.claim.run_id))
+            except UnknownName:  # it ended a moment ago and was deleted
+                continue
+            if text is not None:
+                _say(f"run {child.claim.key}: {text}")
+                self.registry.runs.stalled(child.claim.run_id, child.claim.attempt, text)
+
     def _bury(self, child: local.Child) -> None:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
         status = child.process.returncode
@@ -122,6 +139,7 @@ class Worker:
             back_off=liveness.BACK_OFF_SECONDS,
         )
         self.children.remove(child)
+        self._standstill.forget(child.claim.run_id)
         liveness.unlock(child.lock)
         _say(f"run {child.claim.key}: process {signalled}{f'; it is {state} now' if state else ''}")
 

@@ -12,6 +12,7 @@ from timnet.registry.corpora import Corpora
 from timnet.registry.database import Database
 from timnet.registry.experiments import Experiments
 from timnet.registry.journal import Journal
+from timnet.registry.notices import Notices
 from timnet.registry.results import Results
 from timnet.registry.runs import Runs
 from timnet.registry.workers import Workers
@@ -71,6 +72,11 @@ class Registry:
     def workers(self) -> Workers:
         """Worker processes."""
         return Workers(self.db)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """What is worth telling, and what has been told."""
+        return Notices(self.db)
 
     def journal(self, run_id: int, attempt: int) -> Journal:
         """The fenced writer of one attempt."""

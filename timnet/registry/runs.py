@@ -299,6 +299,15 @@ class Runs:
                 self.event(run_id, kind, text or error, epoch=row["epoch"] or None)
             return to
 
+    def stalled(self, run_id: int, attempt: int, text: str) -> None:
+        """Note that an attempt has not finished an epoch for long, if it still owns its run."""
+        with self.db.write():
+            row = self.db.row(
+                "SELECT epoch FROM runs WHERE id = ? AND attempt = ? AND state = 'running'", (run_id, attempt)
+            )
+            if row is not None:
+                self.event(run_id, EventKind.STALLED, text, attempt=attempt, epoch=row["epoch"] or None)
+
     def end_attempt(self, run_id: int, attempt: int, outcome: str, exit_code: int | None) -> None:
         """Close an attempt. To be called inside a transaction."""
         self.db.connection.execute(

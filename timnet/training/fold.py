@@ -142,7 +142,9 @@ def _train_epoch(
         save_weights(trainer.model, job.paths.best_weights(epoch))
     want = journal.epoch(record)
     if metrics.diverged:
-        raise Diverged(f"the training loss is not finite (epoch {epoch}); try a lower learning_rate")
+        text = f"the training loss is not finite (epoch {epoch}); try a lower learning_rate"
+        journal.event(EventKind.DIVERGED, text, epoch)
+        raise Diverged(text)
     if verdict.stop:
         waited = f"{job.config.patience} checks without improvement"
         journal.event(EventKind.EARLY_STOP, f"stopped early: {waited}", epoch)
