@@ -172,15 +172,22 @@ def test_experiments_side_by_side(cli: Cli, filled: Path) -> None:
     assert [fold["war"] for fold in against["folds"]] == pytest.approx([-2 / 7, 1 / 7])
     assert against["war"]["mean"] == pytest.approx(-1 / 14)
     assert against["war"]["sd"] == pytest.approx(3 / 7 / 2**0.5)
-    assert (other["n"], other["folds"], other["war"]) == (0, [], {"mean": None, "sd": None})
+    assert (other["n"], other["folds"], other["war"]) == (0, [], {"mean": None, "sd": None, "n": 0})
     assert "EMODB, SAVEE" in other["why_not"]
+    assert "without a test" in other["weaker"]
+    assert (other["uar_test"], other["mcnemar"]) == (None, None)
 
-    words = cli("runs", "compare", "2", "3")
+    words = cli("runs", "compare", "2", "3", "--folds")
     assert re.search(r"dropout +0\.1 +0\.3", words.out)
     assert "filters" not in words.out
     assert re.search(r"1 +85\.71 +57\.14 +-28\.57", words.out)
     assert "n = 2 folds" in words.err
     assert "WAR -7.14 ± 30.30 percentage points" in words.err
+    assert re.search(r"WAR, corrected resampled t-test: p = 0\.\d{3}, 95 % interval \[-\d", words.err)
+    assert "McNemar's test: p = 1.000 (exact), 14 utterances that both predicted, only the first right 2" in words.err
+    assert re.search(r"pooled UAR % +\S+ \[\S+, \S+\]", words.out)
+    assert "#3: [95 % bootstrap interval], 2000 draws of 3 speakers; only 3 speakers" in words.err
+    assert "57.14" not in cli("runs", "compare", "2", "3").out.split("pooled")[1]
 
 
 def test_another_seed_is_not_compared_fold_by_fold(cli: Cli, filled: Path) -> None:

@@ -19,7 +19,7 @@ from timnet.export.contract import (
     run_object,
     to_json,
 )
-from timnet.export.tables import fold_rows, result_rows
+from timnet.export.results import fold_rows, result_rows
 from timnet.records import EpochMetrics
 
 RUN = [
@@ -60,6 +60,7 @@ EXPERIMENT = [
 ]
 METRICS = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "lr", "seconds"]
 RESULT = ["corpus", "source", "protocol", "selection", "optimistic", "n", "uar", "uar_sd", "war", "war_sd"]
+OWN_N = ["uar_n", "war_n"]
 
 
 def back(value):
@@ -120,7 +121,7 @@ def test_an_experiment(registry):
     assert list(found) == EXPERIMENT
     assert (found["n"], found["folds"], found["seed"]) == (2, 10, 46)
     done = [run.uar for run in runs if run.uar is not None]
-    assert found["uar"] == {"mean": pytest.approx(np.mean(done)), "sd": pytest.approx(np.std(done, ddof=1))}
+    assert found["uar"] == {"mean": pytest.approx(np.mean(done)), "sd": pytest.approx(np.std(done, ddof=1)), "n": 2}
     assert found["states"] == {"queued": 4, "running": 2, "paused": 1, "done": 2, "failed": 1, "cancelled": 0}
     assert sum(found["states"].values()) == len(runs)
 
@@ -128,15 +129,16 @@ def test_an_experiment(registry):
 def test_an_experiment_without_a_result(registry):
     unfinished = [run for run in registry.runs.of_experiment(2) if run.uar is None]
     found = back(experiment_object(registry.experiments.get(2), unfinished))
-    assert (found["n"], found["uar"], found["war"]) == (0, {"mean": None, "sd": None}, {"mean": None, "sd": None})
+    nothing = {"mean": None, "sd": None, "n": 0}
+    assert (found["n"], found["uar"], found["war"]) == (0, nothing, nothing)
 
 
 def test_table_rows(registry):
     [first, *_] = result_rows(registry, [registry.experiments.get(1)])
-    assert list(back(result_object(first))) == RESULT
+    assert list(back(result_object(first))) == [*RESULT, *OWN_N]
     assert back(result_object(first))["n"] == 3
     [row, *_] = fold_rows(registry, [registry.experiments.get(1)])
-    assert {"fold", "folds", *RESULT} == set(back(fold_object(row)))
+    assert {"fold", "folds", *RESULT, *OWN_N} == set(back(fold_object(row)))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.support import SHARED, add_corpus, add_experiment
 from timnet.errors import BadInput, UnknownName
 from timnet.export.published import SOURCES, published, published_for
+from timnet.export.results import fold_rows, result_rows
 from timnet.export.service import export_table
-from timnet.export.tables import fold_rows, result_rows
 from timnet.export.writers import csv_cell, fold_table, markdown_cell, result_table, to_csv
 from timnet.registry import Registry
 from timnet.text import clean

@@ -17,7 +17,7 @@ from timnet.errors import BadInput, DiskFull, UnknownName
 from timnet.export import gather
 from timnet.export.confusion import confusion_of
 from timnet.export.contract import experiment_object, run_details
-from timnet.export.tables import result_rows
+from timnet.export.results import result_rows
 from timnet.imports import service
 from timnet.imports.scores import ClassRecall, scores_of_log
 from timnet.imports.service import LogImport, import_keras_log

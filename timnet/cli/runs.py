@@ -125,8 +125,9 @@ def ls(
 
 
 def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) -> None:
-    from timnet.evaluation.summary import summarise
+    from timnet.cli.compare import mean_text
     from timnet.export.contract import experiment_object
+    from timnet.export.results import finished, scores_of
 
     ids = sorted({run.experiment_id for run in runs})
     groups = [(registry.experiments.get(i), registry.runs.of_experiment(i)) for i in ids]
@@ -135,7 +136,7 @@ def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) ->
         return
     rows = []
     for experiment, own in groups:
-        uar, war = (summarise([getattr(run, name) for run in own]) for name in ("uar", "war"))
+        scores, done = scores_of(own), finished(own)
         states = [run.state for run in own]
         rows.append(
             (
@@ -145,8 +146,8 @@ def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) ->
                 experiment.protocol,
                 selection_text(experiment.selection, experiment.optimistic),
                 str(experiment.seed),
-                *(f"{score(s.mean)} ± {score(s.sd)}" if s.n > 1 else score(s.mean) for s in (uar, war)),
-                f"{uar.n}/{experiment.folds}",
+                *(mean_text(one, done) for one in (scores.uar, scores.war)),
+                f"{done}/{experiment.folds}",
                 ", ".join(f"{states.count(state)} {state}" for state in RunState if state in states),
                 " ".join(experiment.tags),
             )
@@ -192,29 +193,35 @@ def _print_run(run: Run, details: dict[str, object], folder: str) -> None:
     print_confusion(details["confusion"])
 
 
-@app.command("compare", epilog=examples("runs compare 7 8", "runs compare 7 8 9 --json"))
+@app.command("compare", epilog=examples("runs compare 7 8", "runs compare 7.3 8.3", "runs compare 7 8 9 --json"))
 def compare(
     context: typer.Context,
-    experiments: Annotated[
-        list[int],
+    ids: Annotated[
+        list[str],
         typer.Argument(
-            metavar="EXPERIMENT",
-            help="Two experiments or more; each is set against the first.",
+            metavar="ID",
+            help="2 to 20 experiments (7) or runs (7.3); each is set against the first.",
             autocompletion=complete.experiments,
         ),
     ],
+    folds: Annotated[bool, typer.Option("--folds", help="Print the difference of every fold too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Set experiments side by side: settings that differ, UAR and WAR, and the folds that both have."""
+    """Set experiments or runs side by side: settings that differ, UAR and WAR, paired tests where they are fair.
+
+    The corrected resampled t-test (Nadeau and Bengio 2003) is over the folds that both have finished, McNemar's test
+    over the utterances that both predicted. Where the folds are not the same, it says so and what can be compared.
+    """
     from timnet.cli.compare import print_comparison
-    from timnet.export import compare as core
+    from timnet.export import comparison
+    from timnet.export.contract_comparison import comparison_object
 
     with reading(context) as (registry, _):
-        found = core.compare(registry, experiments)
+        found = comparison.compare(registry, ids)
     if as_json:
-        print_json(core.comparison_object(found))
+        print_json(comparison_object(found))
     else:
-        print_comparison(found)
+        print_comparison(found, folds=folds)
 
 
 @app.command("logs", epilog=examples("runs logs 7.3 -n 20", "runs logs 7.3 --follow"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from timnet.evaluation.summary import Summary
 from timnet.export.confusion import confusion_of
-from timnet.export.tables import FoldRow, ResultRow, scores_of
+from timnet.export.results import FoldRow, ResultRow, scores_of
 from timnet.records import Checkpoint, EpochMetrics, Event, Experiment, Run, RunState
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
@@ -76,9 +76,11 @@ def run_details(registry: Registry, run: Run) -> Object:
 def experiment_object(experiment: Experiment, runs: Sequence[Run]) -> Object:
     """One experiment as ``runs ls --group experiment --json`` lists it; ``runs`` are all its runs.
 
-    ``n`` is the number of finished folds that the scores are over; ``states`` counts runs in every state.
+    ``n`` is the number of finished folds; each score has an ``n`` of its own, less where an import does not know it.
+    ``states`` counts runs in every state.
     """
     scores = scores_of(runs)
+    states = {state.value: sum(run.state is state for run in runs) for state in RunState}
     return {
         "experiment": experiment.id,
         "corpus": experiment.corpus,
@@ -86,11 +88,11 @@ def experiment_object(experiment: Experiment, runs: Sequence[Run]) -> Object:
         "selection": experiment.selection,
         "optimistic": experiment.optimistic,
         "seed": experiment.seed,
-        "n": scores.war.n,
+        "n": states[RunState.DONE],
         "folds": experiment.folds,
         "uar": summary_object(scores.uar),
         "war": summary_object(scores.war),
-        "states": {state.value: sum(run.state is state for run in runs) for state in RunState},
+        "states": states,
     }
 
 
@@ -122,6 +124,8 @@ def result_object(row: ResultRow) -> Object:
         "uar_sd": number(row.uar_sd),
         "war": number(row.war),
         "war_sd": number(row.war_sd),
+        "uar_n": row.uar_n,
+        "war_n": row.war_n,
     }
 
 
@@ -140,6 +144,8 @@ def fold_object(row: FoldRow) -> Object:
         "uar_sd": number(row.uar_sd),
         "war": number(row.war),
         "war_sd": number(row.war_sd),
+        "uar_n": row.uar_n,
+        "war_n": row.war_n,
     }
 
 
@@ -176,8 +182,8 @@ def checkpoint_object(checkpoint: Checkpoint) -> Object:
 
 
 def summary_object(summary: Summary) -> Object:
-    """Mean and standard deviation; their ``n`` stands beside them in the object that holds this one."""
-    return {"mean": number(summary.mean), "sd": number(summary.sd)}
+    """Mean and sample standard deviation of ``n`` values."""
+    return {"mean": number(summary.mean), "sd": number(summary.sd), "n": summary.n}
 
 
 def number(value: float | None) -> float | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from timnet.errors import BadInput
 from timnet.evaluation.summary import FoldScores
 from timnet.export.confusion import confusion_of
-from timnet.export.tables import scores_of
+from timnet.export.results import scores_of
 from timnet.records import EpochMetrics, Experiment, Run, RunState
 from timnet.registry import Registry
 

@@ -15,7 +15,7 @@ from timnet.errors import BadInput
 from timnet.export import gather, writers
 from timnet.export.contract import fold_object, result_object, run_details, to_json
 from timnet.export.figures.style import check_format, format_of, house_style, render
-from timnet.export.tables import fold_rows, result_rows
+from timnet.export.results import fold_rows, result_rows
 from timnet.files import write_bytes, write_text
 from timnet.records import Experiment
 from timnet.registry import Registry

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from timnet.export.contract import Object, fold_object, result_object
 from timnet.export.published import SOURCES, published_for
-from timnet.export.tables import FoldRow, ResultRow
+from timnet.export.results import FoldRow, ResultRow
 from timnet.text import clean
 
 NOTHING = "–"
@@ -50,8 +50,8 @@ def result_table(rows: Sequence[ResultRow]) -> Table:
                 clean(row.protocol),
                 selection_label(row),
                 _folds_done(row.n, row.folds),
-                percent(row.uar, row.uar_sd),
-                percent(row.war, row.war_sd),
+                _score(row.uar, row.uar_sd, row.uar_n, row.n),
+                _score(row.war, row.war_sd, row.war_n, row.n),
             )
             for row in rows
         ),
@@ -71,8 +71,8 @@ def fold_table(rows: Sequence[FoldRow]) -> Table:
                 clean(row.protocol),
                 selection_label(row),
                 f"mean, n = {_folds_done(row.n, row.folds)}" if row.fold is None else str(row.fold),
-                percent(row.uar, row.uar_sd),
-                percent(row.war, row.war_sd),
+                _score(row.uar, row.uar_sd, row.uar_n, row.n),
+                _score(row.war, row.war_sd, row.war_n, row.n),
             )
             for row in rows
         ),
@@ -89,6 +89,11 @@ def percent(mean: float | None, sd: float | None = None) -> str:
     if mean is None:
         return NOTHING
     return f"{100 * mean:.2f}" if sd is None else f"{100 * mean:.2f} ± {100 * sd:.2f}"
+
+
+def _score(mean: float | None, sd: float | None, own: int | None, n: int | None) -> str:
+    """A score, with its own n where that is not the row's."""
+    return percent(mean, sd) + ("" if mean is None or own == n else f" (n = {own})")
 
 
 def _folds_done(n: int | None, folds: int | None) -> str:

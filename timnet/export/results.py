@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timnet.evaluation.summary import FoldScores, fold_scores
-from timnet.export.published import published_for
+from timnet.export.published import Published, published_for
 from timnet.records import Experiment, Run, RunState
 from timnet.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """One result. Scores are means over ``n`` of ``folds`` folds, ``_sd`` the sample standard deviation.
+    """One result. Scores are means over folds, ``_sd`` the sample standard deviation, ``_n`` the folds they are over.
 
-    ``None`` stands for what is not known, or cannot be said of so few folds. ``optimistic``: the test fold
-    itself chose the epoch.
+    ``n`` of ``folds`` folds are finished; a score's own n is less where an import does not know it. ``None`` stands
+    for what is not known, or cannot be said of so few folds. ``optimistic``: the test fold itself chose the epoch.
     """
 
     corpus: str
@@ -30,6 +30,8 @@ class ResultRow:
     uar_sd: float | None
     war: float | None
     war_sd: float | None
+    uar_n: int | None
+    war_n: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class FoldRow:
     uar_sd: float | None
     war: float | None
     war_sd: float | None
+    uar_n: int
+    war_n: int
 
 
 def source_of(experiment: Experiment) -> str:
@@ -64,6 +68,11 @@ def scores_of(runs: Sequence[Run]) -> FoldScores:
     return fold_scores((run.uar, run.war) for run in runs if run.state is RunState.DONE)
 
 
+def finished(runs: Sequence[Run]) -> int:
+    """How many of the runs are done."""
+    return sum(run.state is RunState.DONE for run in runs)
+
+
 def result_rows(registry: Registry, experiments: Sequence[Experiment]) -> list[ResultRow]:
     """A row for each experiment, and below those of a corpus what has been published for it.
 
@@ -73,10 +82,7 @@ def result_rows(registry: Registry, experiments: Sequence[Experiment]) -> list[R
     rows: list[ResultRow] = []
     for corpus in dict.fromkeys(row.corpus for row in ours):
         rows += [row for row in ours if row.corpus == corpus]
-        rows += [
-            ResultRow(p.corpus, p.source, p.protocol, p.selection, p.optimistic, p.n, p.n, p.uar, None, p.war, None)
-            for p in published_for([corpus])
-        ]
+        rows += [_published(result) for result in published_for([corpus])]
     return rows
 
 
@@ -95,6 +101,24 @@ def in_order(experiments: Sequence[Experiment]) -> list[Experiment]:
     return sorted(unique.values(), key=lambda experiment: (experiment.corpus, experiment.id))
 
 
+def _published(result: Published) -> ResultRow:
+    return ResultRow(
+        corpus=result.corpus,
+        source=result.source,
+        protocol=result.protocol,
+        selection=result.selection,
+        optimistic=result.optimistic,
+        n=result.n,
+        folds=result.n,
+        uar=result.uar,
+        uar_sd=None,
+        war=result.war,
+        war_sd=None,
+        uar_n=None if result.uar is None else result.n,
+        war_n=None if result.war is None else result.n,
+    )
+
+
 def _result(experiment: Experiment, runs: Sequence[Run]) -> ResultRow:
     scores = scores_of(runs)
     return ResultRow(
@@ -103,17 +127,20 @@ def _result(experiment: Experiment, runs: Sequence[Run]) -> ResultRow:
         protocol=experiment.protocol,
         selection=experiment.selection,
         optimistic=experiment.optimistic,
-        n=scores.war.n,
+        n=finished(runs),
         folds=experiment.folds,
         uar=scores.uar.mean,
         uar_sd=scores.uar.sd,
         war=scores.war.mean,
         war_sd=scores.war.sd,
+        uar_n=scores.uar.n,
+        war_n=scores.war.n,
     )
 
 
 def _folds(experiment: Experiment, runs: Sequence[Run]) -> list[FoldRow]:
-    singles = [(run.fold, scores_of([run])) for run in runs]
+    every = [*((run.fold, [run]) for run in runs), (None, runs)]
+    groups = [(fold, finished(own), scores_of(own)) for fold, own in every]
     return [
         FoldRow(
             corpus=experiment.corpus,
@@ -123,11 +150,13 @@ def _folds(experiment: Experiment, runs: Sequence[Run]) -> list[FoldRow]:
             optimistic=experiment.optimistic,
             fold=fold,
             folds=experiment.folds,
-            n=scores.war.n,
+            n=n,
             uar=scores.uar.mean,
             uar_sd=scores.uar.sd,
             war=scores.war.mean,
             war_sd=scores.war.sd,
+            uar_n=scores.uar.n,
+            war_n=scores.war.n,
         )
-        for fold, scores in [*singles, (None, scores_of(runs))]
+        for fold, n, scores in groups
     ]

@@ -1,0 +1,68 @@
+"""What stored results say of an experiment or a run, in the shape that statistics take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from timnet.evaluation.bootstrap import Bootstrap, bootstrap
+from timnet.evaluation.statistics import PooledScores, pooled_scores
+from timnet.export.confusion import confusion_of
+from timnet.records import CorpusRecord, Run, RunState
+from timnet.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldEvidence:
+    """What one finished fold predicted of its test data.
+
+    ``confusion``: int64 ``[classes, classes]``, rows are the truth. ``item``, ``truth``, ``predicted``: int64 ``[n]``,
+    empty where an import knows no single predictions.
+    """
+
+    fold: int
+    confusion: NDArray[np.int64]
+    item: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+
+
+def tested_folds(registry: Registry, corpus: CorpusRecord, runs: Sequence[Run]) -> tuple[FoldEvidence, ...]:
+    """The finished runs that kept predictions or a confusion matrix, in the order of ``runs``.
+
+    Raises :class:`timnet.errors.BadInput` for a damaged file.
+    """
+    found = []
+    for run in runs:
+        matrix = confusion_of(registry, run, corpus.classes) if run.state is RunState.DONE else None
+        if matrix is not None and matrix.sum():
+            kept = registry.results.predictions(run.id)
+            found.append(FoldEvidence(run.fold, matrix, kept.item, kept.truth, kept.predicted))
+    return tuple(found)
+
+
+def pooled_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> PooledScores | None:
+    """The scores of all folds' predictions together; None where none kept any."""
+    return pooled_scores(corpus.classes, [(one.fold, one.confusion) for one in folds]) if folds else None
+
+
+def interval_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> Bootstrap | None:
+    """Bootstrap intervals of the pooled scores, by speaker where the corpus names them; None without predictions."""
+    import numpy as np
+
+    if not folds:
+        return None
+    classes = len(corpus.classes)
+    if all(len(one.item) for one in folds):
+        truth, predicted = (np.concatenate([getattr(one, name) for one in folds]) for name in ("truth", "predicted"))
+        items = np.concatenate([one.item for one in folds]).tolist()
+        speakers = [corpus.utterances[item].speaker for item in items] if corpus.utterances else []
+        return bootstrap(truth, predicted, classes, speakers)
+    total = np.sum([one.confusion for one in folds], axis=0)
+    pairs = np.repeat(np.arange(classes**2), total.reshape(-1))
+    return bootstrap(pairs // classes, pairs % classes, classes)
