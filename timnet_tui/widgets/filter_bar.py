@@ -1,0 +1,267 @@
+"""The line in which a filter is typed. Every list has one; all speak the registry's filter language.
+
+What is typed is checked at once, offered words complete it, and after a short pause it is applied: the bar then
+posts :class:`FilterBar.Changed`. It is in view while it has the focus or a filter is set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from timnet.errors import BadInput
+from timnet.registry.filters import parse
+from timnet.text import clean
+from timnet_tui.palette import palette
+from timnet_tui.render import style
+
+#: seconds without a key before what stands there is applied
+PAUSE = 0.2
+HISTORY_AT_MOST = 100
+EXAMPLE = "corpus:EMODB uar>0.8 -state:failed tag:paper"
+KEYS = "tab completes   ↑ ↓ earlier filters   ⏎ keeps it   esc clears it"
+
+
+class FilterBar(Vertical):
+    """``history`` are earlier filters, oldest first; the bar adds to it, and several bars may share one.
+
+    ``words`` gives what could stand at the cursor: whole new texts, each with the word that is shown for it.
+    """
+
+    class Changed(Message):
+        """Another filter shall be applied; it can be understood."""
+
+        def __init__(self, bar: FilterBar, text: str) -> None:
+            super().__init__()
+            self.bar = bar
+            self.text = text
+
+    class Left(Message):
+        """The user is done typing: the list shall have the focus."""
+
+        def __init__(self, bar: FilterBar) -> None:
+            super().__init__()
+            self.bar = bar
+
+    DEFAULT_CSS = """
+    FilterBar { height: auto; background: $panel; display: none; }
+    FilterBar.shown { display: block; }
+    FilterBar > #filter-line { height: 1; }
+    FilterBar #filter-sign { width: 3; padding: 0 1; }
+    FilterBar #filter-text, FilterBar #filter-text:focus { width: 1fr; background: $panel; }
+    FilterBar #filter-said { width: auto; max-width: 40%; padding: 0 1; }
+    FilterBar > #filter-words { display: none; height: 1; padding: 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
+    FilterBar:focus-within > #filter-words { display: block; }
+    """
+
+    def __init__(self, history: list[str] | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self.words: Callable[[str, int], Sequence[tuple[str, str]]] = lambda _text, _cursor: ()
+        self._history = [] if history is None else history
+        self._place: int | None = None
+        self._typed = ""
+        self._applied = ""
+        self._problem = ""
+        self._said = ""
+        self._wrong = False
+        #: what tab goes through, and where it is; none once something else was typed
+        self._round: tuple[Sequence[tuple[str, str]], int] | None = None
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The line, and below it what could complete it."""
+        with Horizontal(id="filter-line"):
+            yield Static("/", id="filter-sign", markup=False)
+            yield _FilterInput(id="filter-text", placeholder=EXAMPLE, compact=True, select_on_focus=False)
+            yield Static(id="filter-said", markup=False)
+        yield Static(id="filter-words", markup=False)
+
+    # for the screen
+
+    @property
+    def text(self) -> str:
+        """The filter that is applied, without blanks around it."""
+        return self._applied
+
+    @property
+    def typing(self) -> bool:
+        """Whether keys go into the filter."""
+        return self._input.has_focus
+
+    def open(self) -> None:
+        """Type a filter from now on."""
+        self.add_class("shown")
+        self._place = None
+        self._input.focus()
+        self._input.cursor_position = len(self._input.value)
+        self._tell()
+
+    def apply(self, text: str) -> None:
+        """Set and apply a filter that was made elsewhere."""
+        with self.prevent(Input.Changed):
+            self._input.value = clean(text)
+        self._check()
+        self._apply()
+        self._remember()
+        self.set_class(bool(text) or self.typing, "shown")
+
+    def tell(self, text: str, *, problem: bool = False) -> None:
+        """What came of the filter, e.g. how many runs pass; shown while nothing is wrong with what is typed."""
+        if (text, problem) != (self._said, self._wrong):
+            self._said, self._wrong = text, problem
+            self._tell()
+
+    # typing
+
+    @property
+    def _input(self) -> Input:
+        return self.query_one("#filter-text", Input)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Check it at once, apply it when no key follows."""
+        event.stop()
+        if self._round is not None and event.value != self._round[0][self._round[1]][0]:
+            self._round = None
+        self._check()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(PAUSE, self._apply)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep the filter and go back to the list; one that cannot be understood is not left."""
+        event.stop()
+        self._apply()
+        if not self._problem:
+            self._remember()
+            self._leave()
+
+    def leave_empty(self) -> None:
+        """No filter any more."""
+        self._remember()
+        with self.prevent(Input.Changed):
+            self._input.value = ""
+        self._check()
+        self._apply()
+        self._leave()
+
+    def on_descendant_blur(self) -> None:
+        """An empty line takes no room once the focus is elsewhere."""
+        self.set_class(bool(self._applied), "shown")
+
+    def _leave(self) -> None:
+        self.set_class(bool(self._applied), "shown")
+        self.post_message(self.Left(self))
+
+    def _check(self) -> None:
+        try:
+            parse(self._input.value)
+            self._problem = ""
+        except BadInput as error:
+            self._problem = clean(str(error))
+        self._tell()
+
+    def _apply(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        text = self._input.value.strip()
+        if not self._problem and text != self._applied:
+            self._applied = text
+            self.post_message(self.Changed(self, text))
+
+    # earlier filters
+
+    def _remember(self) -> None:
+        text = self._input.value.strip()
+        if text and not self._problem:
+            if text in self._history:
+                self._history.remove(text)
+            self._history.append(text)
+            del self._history[:-HISTORY_AT_MOST]
+        self._place = None
+
+    def earlier(self, step: int) -> None:
+        """Go ``step`` filters back (negative) or forth; past the newest stands what was being typed."""
+        if self._place is None:
+            self._place, self._typed = len(self._history), self._input.value
+        self._place = min(max(0, self._place + step), len(self._history))
+        value = self._typed if self._place == len(self._history) else self._history[self._place]
+        self._input.value = value
+        self._input.cursor_position = len(value)
+
+    # words that fit
+
+    def complete(self) -> None:
+        """Take the first word that fits; again, the next one. After a field it goes on with its values."""
+        if self._round is not None and not self._input.value.endswith(":"):
+            offers, place = self._round
+            self._round = offers, (place + 1) % len(offers)
+        else:
+            offers = self._offers()
+            self._round = (offers, 0) if offers else None
+        if self._round is not None:
+            text = self._round[0][self._round[1]][0]
+            self._input.value = text
+            self._input.cursor_position = len(text)
+
+    def _offers(self) -> Sequence[tuple[str, str]]:
+        return self.words(self._input.value, self._input.cursor_position)
+
+    # what it says
+
+    def _tell(self) -> None:
+        """What is wrong, else what came of the filter; below, the words that fit."""
+        colours = palette(dark=self.app.current_theme.dark)
+        offers, place = self._round if self._round is not None else (self._offers(), -1)
+        words = Text(no_wrap=True, overflow="ellipsis")
+        for index, (_, word) in enumerate(offers):
+            chosen = index == max(0, place)
+            words.append(clean(word), style(colours.accent if chosen else colours.text, bold=chosen)).append("  ")
+        said = self._problem if offers or not self._problem else ""
+        if not offers:
+            words.append(self._problem or KEYS, style(colours.error if self._problem else colours.faint))
+        wrong = bool(said) or (self._wrong and not self._problem)
+        said = said or ("" if self._problem else self._said)
+        line = Text(clean(said), style(colours.error if wrong else colours.faint), no_wrap=True, overflow="ellipsis")
+        self.query_one("#filter-said", Static).update(line)
+        self.query_one("#filter-words", Static).update(words)
+        sign = style(colours.error if self._problem else colours.accent, bold=True)
+        self.query_one("#filter-sign", Static).update(Text("/", sign))
+
+
+class _FilterInput(Input):
+    """Keys that mean something to the filter as a whole."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", show=False),
+        Binding("up", "earlier(-1)", show=False),
+        Binding("down", "earlier(1)", show=False),
+        Binding("escape", "leave_empty", show=False),
+    ]
+
+    @property
+    def bar(self) -> FilterBar:
+        """The bar it stands in."""
+        bar = self.query_ancestor(FilterBar)
+        assert isinstance(bar, FilterBar)
+        return bar
+
+    def action_complete(self) -> None:
+        """Take the word that is offered."""
+        self.bar.complete()
+
+    def action_earlier(self, step: int) -> None:
+        """An earlier filter, or a later one."""
+        self.bar.earlier(step)
+
+    def action_leave_empty(self) -> None:
+        """Clear the filter."""
+        self.bar.leave_empty()
