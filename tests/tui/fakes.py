@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.support import epoch_record
 from timnet.records import (
@@ -18,10 +20,18 @@ from timnet.records import (
     Want,
     Worker,
 )
+from timnet.registry.load import Load, Share
 from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
-from timnet_tui.forecast import forecast
-from timnet_tui.snapshot import Detail, Snapshot, Watch, rows_of
+from timnet.queue.forecast import forecast
+from timnet_tui.looks.grid import GridPage, GridWatch, rows_of
+from timnet_tui.looks.run import Detail, RunWatch
+from timnet_tui.machine import Machine
+from timnet_tui.snapshot import Snapshot
+from timnet_tui.watch import Watch
+
+#: what a fake reader answers to a question of some kind
+Answers = Mapping[type, Callable[[Any], object]]
 
 DB = Path("/data/runs.db")
 HOSTILE = "\x1b]0;owned\x07[@click=app.quit]x[/x] \u202egnp.exe\u2028[/] \x9b31m"
@@ -77,15 +87,22 @@ def some_runs() -> list[Run]:
 WORKER = Worker(1, "w1", "local", "lab", 77, 2, "2026-01-31T09:00:00.000Z", "", None, True)
 
 
-def snapshot(runs: list[Run] | None = None, detail: Detail | None = None, **changes: object) -> Snapshot:
-    """A snapshot of ``runs`` with one worker."""
+def snapshot(runs: Sequence[Run] | None = None, **changes: object) -> Snapshot:
+    """What every screen shows of ``runs``, with one worker."""
     runs = some_runs() if runs is None else runs
-    plain = Snapshot(DB, rows_of(runs), (WORKER,), _depth(runs), forecast(runs, 2), detail)
+    depth = tuple((state, sum(run.state is state for run in runs)) for state in RunState)
+    machine = Machine(cpu=0.73, memory=0.41)
+    plain = Snapshot(DB, (WORKER,), depth, forecast(load_of(runs), 2), machine)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def _depth(runs: list[Run]) -> tuple[tuple[RunState, int], ...]:
-    return tuple((state, sum(run.state is state for run in runs)) for state in RunState)
+def load_of(runs: Sequence[Run]) -> Load:
+    """What ``runs`` have left, each at the pace of 1.5 s an epoch."""
+    shares = {
+        state: tuple(Share(run.experiment_id, 1, run.epochs - run.epoch, 1.5) for run in runs if run.state is state)
+        for state in (RunState.RUNNING, RunState.QUEUED)
+    }
+    return Load(shares[RunState.RUNNING], shares[RunState.QUEUED])
 
 
 def epochs(count: int) -> tuple[EpochMetrics, ...]:
@@ -110,26 +127,59 @@ def detail(of: Run, log: tuple[str, ...] | None = None) -> Detail:
 
 
 class FakeReader:
-    """Gives out one snapshot with the detail of whichever run is watched, again only when something changed."""
+    """Gives out one snapshot with the answer to whatever is watched, again only when something changed.
 
-    def __init__(self, given: Snapshot) -> None:
+    ``runs`` are what grid and run screens see; other questions are answered by ``answers``.
+    """
+
+    def __init__(self, given: Snapshot, runs: Sequence[Run], answers: Answers | None = None) -> None:
         self.given = given
-        self._last: tuple[Snapshot, Watch] | None = None
+        self.runs = tuple(runs)
+        self.answers: Answers = {GridWatch: self._grid, RunWatch: self._run, **(answers or {})}
+        self._last: tuple[Snapshot, tuple[Run, ...], Watch] | None = None
 
     def poll(self, watch: Watch) -> Snapshot | None:
-        """The snapshot, once."""
-        if self._last == (self.given, watch):
+        """The snapshot, once for each question."""
+        if self._last == (self.given, self.runs, watch):
             return None
-        self._last = (self.given, watch)
-        watched = self.given.run(watch.run_id)
-        log = tuple(f"epoch {epoch} of 20" for epoch in range(1, 40)) if watch.log else None
-        return replace(self.given, detail=detail(watched, log) if watched else None)
+        self._last = (self.given, self.runs, watch)
+        answer = self.answers[type(watch)](watch) if type(watch) in self.answers else None
+        return replace(self.given, watch=watch, answer=answer)
 
     def close(self) -> None:
         """Nothing to let go of."""
 
+    def _grid(self, watch: GridWatch) -> GridPage:
+        rows = rows_of(self.runs)
+        ids = [row.id for row in rows]
+        watched = next((run for run in self.runs if run.id == watch.run_id), None)
+        return GridPage(
+            rows=rows[watch.first : watch.first + watch.count],
+            first=watch.first,
+            total=len(rows),
+            asked=watch.experiment,
+            place=ids.index(watch.experiment) if watch.experiment in ids else None,
+            detail=None if watched is None else detail(watched),
+        )
 
-def app_with(given: Snapshot | None = None, theme: str = "textual-dark", **more: object) -> TimnetApp:
+    def _run(self, watch: RunWatch) -> Detail | None:
+        watched = next((run for run in self.runs if run.id == watch.run_id), None)
+        if watched is None:
+            return None
+        log = tuple(f"epoch {epoch} of 20" for epoch in range(1, 40)) if watch.log else None
+        folds = tuple(run for run in self.runs if run.experiment_id == watched.experiment_id)
+        return replace(detail(watched, log), folds=folds)
+
+
+def app_with(
+    given: Snapshot | None = None,
+    *,
+    runs: Sequence[Run] | None = None,
+    answers: Answers | None = None,
+    theme: str = "textual-dark",
+    **more: object,
+) -> TimnetApp:
     """The app over a fake reader and a clock that stands still."""
-    reader = FakeReader(snapshot() if given is None else given)
+    runs = some_runs() if runs is None else runs
+    reader = FakeReader(snapshot(runs) if given is None else given, runs, answers)
     return TimnetApp(DB, Settings(theme=theme), reader=reader, clock=lambda: 0.0, **more)  # type: ignore[arg-type]

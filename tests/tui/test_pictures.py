@@ -54,7 +54,7 @@ def test_first_run(snap_compare) -> None:  # type: ignore[no-untyped-def]
         await pilot.pause()
 
     empty = snapshot([], health=Health.ABSENT, workers=(), db=Path("/data/runs.db"))
-    assert snap_compare(app_with(empty), terminal_size=(80, 24), run_before=ready)
+    assert snap_compare(app_with(empty, runs=[]), terminal_size=(80, 24), run_before=ready)
 
 
 def test_question(snap_compare) -> None:  # type: ignore[no-untyped-def]

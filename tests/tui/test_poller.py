@@ -16,9 +16,12 @@ from tests.support import PROOF, add_corpus, add_experiment, epoch_record, fille
 from timnet.queue.liveness import try_lock, unlock
 from timnet.records import RunState
 from timnet.registry import Registry
+from timnet_tui.looks.grid import ExperimentRow, GridPage, GridWatch
+from timnet_tui.looks.run import Detail, RunWatch
 from timnet_tui.poller import Poller
 from timnet_tui.reader import RegistryReader
-from timnet_tui.snapshot import Health, Snapshot, Watch
+from timnet_tui.snapshot import Health, Snapshot
+from timnet_tui.watch import Watch
 
 
 class Clock:
@@ -37,14 +40,27 @@ class Eyes:
     def __init__(self, db: Path) -> None:
         self.clock = Clock()
         self.reader = RegistryReader(db, 5, self.clock)
-        self.watch = Watch()
+        self.watch: Watch = GridWatch()
         self.last: Snapshot | None = None
 
     def look(self, seconds: float = 0.2) -> Snapshot | None:
         self.clock.now += seconds
-        found = self.reader.poll(self.watch)
-        self.last = found or self.last
+        found = None
+        while (news := self.reader.poll(self.watch)) is not None:
+            found = self.last = news
+            if news.health is not Health.OK:
+                break
         return found
+
+
+def rows(seen: Snapshot) -> tuple[ExperimentRow, ...]:
+    """The experiments on the grid's page."""
+    return seen.answer.rows if isinstance(seen.answer, GridPage) else ()
+
+
+def detail(seen: Snapshot) -> Detail | None:
+    """The watched run."""
+    return seen.answer if isinstance(seen.answer, Detail) else None
 
 
 @pytest.fixture
@@ -63,41 +79,57 @@ def test_new_rows_appear_and_silence_is_told_apart_from_news(db: Path, eyes: Eye
     with filled_registry(db) as registry:
         seen = eyes.look()
         assert seen is not None
-        assert [row.id for row in seen.rows] == [2, 1]
+        assert [row.id for row in rows(seen)] == [2, 1]
         assert eyes.look() is None
         add_experiment(registry, registry.corpora.get("SAVEE"), folds=4)
         seen = eyes.look()
         assert seen is not None
-        assert [row.id for row in seen.rows] == [3, 2, 1]
+        assert [row.id for row in rows(seen)] == [3, 2, 1]
         alive = eyes.look(1.1)
         assert alive is not None
-        assert alive.rows is seen.rows  # a sign of life, not a new reading
+        assert alive.answer is seen.answer  # a sign of life, not a new reading
 
 
-def test_the_newest_experiments_of_a_large_registry_come_first(
-    db: Path, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("timnet_tui.reader.FIRST_RUNS", 12)
-    with filled_registry(db) as registry:
-        add_experiment(registry, registry.corpora.get("SAVEE"), folds=4)
-        seen = eyes.look()
-        assert seen is not None
-        assert [len(row.runs) for row in seen.rows] == [4]  # the second experiment was cut, so it is left out
-        assert sum(count for _, count in seen.depth) == 17  # counted in full all the same
-        seen = eyes.look()
-        assert seen is not None
-        assert [len(row.runs) for row in seen.rows] == [4, 10, 3]
+def test_a_page_is_read_wherever_it_stands_and_the_selection_is_found(db: Path, eyes: Eyes) -> None:
+    with Registry.open(db) as registry:
+        corpus = add_corpus(registry)
+        for _ in range(30):
+            add_experiment(registry, corpus, folds=2)
+    seen = eyes.look()
+    assert seen is not None
+    assert [row.id for row in rows(seen)] == list(range(30, 0, -1))
+    eyes.watch = GridWatch(first=10, count=5, experiment=7, run_id=None)
+    seen = eyes.look(0.0)
+    assert seen is not None
+    page = seen.answer
+    assert isinstance(page, GridPage)
+    assert [row.id for row in page.rows] == [20, 19, 18, 17, 16]
+    assert (page.first, page.total, page.asked, page.place) == (10, 30, 7, 23)
+    eyes.watch = GridWatch(first=28, count=5)
+    seen = eyes.look(0.0)
+    assert seen is not None
+    assert [row.id for row in rows(seen)] == [5, 4, 3, 2, 1]  # never beyond the end
+    eyes.watch = GridWatch(filter_text="experiment>28 fold:1")
+    seen = eyes.look(0.0)
+    assert seen is not None
+    assert [row.id for row in rows(seen)] == [30, 29]
+    assert [len(row.runs) for row in rows(seen)] == [2, 2]  # an experiment is shown whole
+    eyes.watch = GridWatch(filter_text="nothing>")
+    seen = eyes.look(0.0)
+    assert seen is not None
+    assert isinstance(seen.answer, GridPage)
+    assert "nothing" in seen.answer.problem
 
 
 def test_a_registry_that_is_not_there_yet_is_awaited_not_created(db: Path, eyes: Eyes) -> None:
     seen = eyes.look()
     assert seen is not None
-    assert (seen.health, seen.rows, seen.problem) == (Health.ABSENT, (), "")
+    assert (seen.health, rows(seen), seen.problem) == (Health.ABSENT, (), "")
     assert not db.exists()
     filled_registry(db).close()
     seen = eyes.look()
     assert seen is not None
-    assert (seen.health, len(seen.rows)) == (Health.OK, 2)
+    assert (seen.health, len(rows(seen))) == (Health.OK, 2)
 
 
 def test_a_deleted_registry_is_said_and_its_return_noticed(db: Path, eyes: Eyes) -> None:
@@ -109,7 +141,7 @@ def test_a_deleted_registry_is_said_and_its_return_noticed(db: Path, eyes: Eyes)
     assert seen is not None
     assert seen.health is Health.LOST
     assert "gone" in seen.problem
-    assert len(seen.rows) == 2  # what was last seen stays on the screen
+    assert len(rows(seen)) == 2  # what was last seen stays on the screen
     assert not db.exists()
     shutil.move(kept, db)
     seen = eyes.look(1.0)
@@ -128,7 +160,7 @@ def test_another_file_in_its_place_is_read_instead(db: Path, eyes: Eyes) -> None
     other.replace(db)
     seen = eyes.look(1.0)
     assert seen is not None
-    assert [row.corpus for row in seen.rows] == ["CASIA"]
+    assert [row.corpus for row in rows(seen)] == ["CASIA"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +178,7 @@ def test_an_unreadable_registry_is_said_and_recovered_from(db: Path, eyes: Eyes,
     for _ in range(3):
         eyes.look(1.0)
     assert eyes.last is not None
-    assert (eyes.last.health, len(eyes.last.rows)) == (Health.OK, 2)
+    assert (eyes.last.health, len(rows(eyes.last))) == (Health.OK, 2)
 
 
 def test_a_reader_that_raises_never_ends_the_loop(db: Path, eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +193,7 @@ def test_a_reader_that_raises_never_ends_the_loop(db: Path, eyes: Eyes, monkeypa
         seen = eyes.look()
         assert seen is not None
         assert seen.problem == "database is locked"
-        assert len(seen.rows) == 2
+        assert len(rows(seen)) == 2
     eyes.look(1.0)
     assert eyes.last is not None
     assert eyes.last.health is Health.OK
@@ -178,7 +210,7 @@ def test_a_registry_that_may_not_be_written_is_still_watched(
     monkeypatch.setattr(Registry, "open", refused)
     seen = eyes.look()
     assert seen is not None
-    assert len(seen.rows) == 2
+    assert len(rows(seen)) == 2
     assert eyes.look(1.1) is not None
 
 
@@ -187,17 +219,17 @@ def test_epochs_and_events_of_the_watched_run_come_in_parts(db: Path, eyes: Eyes
         add_experiment(registry, add_corpus(registry))
         run_id = start_next(registry)
         train(registry, run_id, 3)
-        eyes.watch = Watch(run_id)
+        eyes.watch = RunWatch(run_id)
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is not None
-        assert [m.epoch for m in seen.detail.epochs] == [1, 2, 3]
+        assert detail(seen) is not None
+        assert [m.epoch for m in detail(seen).epochs] == [1, 2, 3]
         train(registry, run_id, 5)
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is not None
-        assert [m.epoch for m in seen.detail.epochs] == [1, 2, 3, 4, 5]
-        assert [event.epoch for event in seen.detail.events if event.kind.startswith("check")] == [1, 2, 3, 4, 5]
+        assert detail(seen) is not None
+        assert [m.epoch for m in detail(seen).epochs] == [1, 2, 3, 4, 5]
+        assert [event.epoch for event in detail(seen).events if event.kind.startswith("check")] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("epochs_before_next_look", [0, 1, 3, 6])
@@ -208,7 +240,7 @@ def test_after_a_resume_rows_past_the_checkpoint_are_read_again(
         add_experiment(registry, add_corpus(registry), only=(1,))
         run_id = start_next(registry)
         train(registry, run_id, 9)
-        eyes.watch = Watch(run_id)
+        eyes.watch = RunWatch(run_id)
         eyes.look()
         registry.runs.reap(run_id, 1, exit_code=-9, error="killed", max_crashes=5, back_off=0)
         claimed = registry.runs.claim(lambda _uid: 0, PROOF, "local", None)
@@ -220,12 +252,12 @@ def test_after_a_resume_rows_past_the_checkpoint_are_read_again(
             journal.epoch(epoch_record(epoch, level=0.3))
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is not None
+        assert detail(seen) is not None
         last = 5 + epochs_before_next_look
-        assert [m.epoch for m in seen.detail.epochs] == list(range(1, last + 1))
-        fresh = [m.val_loss for m in seen.detail.epochs if m.epoch > 5]
+        assert [m.epoch for m in detail(seen).epochs] == list(range(1, last + 1))
+        fresh = [m.val_loss for m in detail(seen).epochs if m.epoch > 5]
         assert fresh == [epoch_record(epoch, level=0.3).metrics.val_loss for epoch in range(6, last + 1)]
-        checks = [event.epoch for event in seen.detail.events if event.kind.startswith("check")]
+        checks = [event.epoch for event in detail(seen).events if event.kind.startswith("check")]
         assert checks == list(range(1, last + 1))
 
 
@@ -235,28 +267,27 @@ def test_a_grown_log_is_news_although_the_registry_did_not_change(db: Path, eyes
         log = registry.paths.run(run.uid).log
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("one\n")
-        eyes.watch = Watch(run.id, log=True)
+        eyes.watch = RunWatch(run.id, log=True)
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is not None
-        assert seen.detail.log == ("one",)
+        assert detail(seen) is not None
+        assert detail(seen).log == ("one",)
         assert eyes.look() is None
         log.write_text("one\ntwo\n")
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is not None
-        assert seen.detail.log == ("one", "two")
+        assert detail(seen) is not None
+        assert detail(seen).log == ("one", "two")
 
 
 def test_a_watched_run_that_is_deleted_leaves_no_detail(db: Path, eyes: Eyes) -> None:
     with filled_registry(db) as registry:
-        eyes.watch = Watch(registry.runs.get("1.1").id)
+        eyes.watch = RunWatch(registry.runs.get("1.1").id)
         eyes.look()
         registry.experiments.delete(1)
         seen = eyes.look()
         assert seen is not None
-        assert seen.detail is None
-        assert [row.id for row in seen.rows] == [2]
+        assert seen.answer is None
 
 
 def test_a_dead_run_is_requeued_and_a_living_one_is_not(db: Path, eyes: Eyes) -> None:
@@ -267,7 +298,7 @@ def test_a_dead_run_is_requeued_and_a_living_one_is_not(db: Path, eyes: Eyes) ->
         unlock(free)
         seen = eyes.look()
         assert seen is not None
-        states = [run.state for run in seen.rows[0].runs][:2]
+        states = [run.state for run in rows(seen)[0].runs][:2]
         assert states == [RunState.RUNNING, RunState.QUEUED]
         unlock(held)
 
@@ -277,12 +308,13 @@ def test_the_thread_posts_what_it_sees_and_ends(db: Path) -> None:
         posted: list[Snapshot] = []
         reader = RegistryReader(db, 5, time.monotonic)
         poller = Poller(reader, posted.append, interval=0.02)
+        poller.watch(GridWatch())
         poller.start()
         _wait(lambda: posted)
         add_experiment(registry, registry.corpora.get("SAVEE"), folds=2)
-        _wait(lambda: len(posted[-1].rows) == 3)
-        poller.watch(Watch(registry.runs.get("2.1").id))
-        _wait(lambda: posted[-1].detail is not None)
+        _wait(lambda: len(rows(posted[-1])) == 3)
+        poller.watch(RunWatch(registry.runs.get("2.1").id))
+        _wait(lambda: posted[-1].answer is not None)
         poller.stop()
         assert not any(thread.name == "poller" for thread in threading.enumerate())
         count = len(posted)
@@ -295,22 +327,22 @@ def test_a_busy_registry_does_not_read_all_runs_without_rest(
     db: Path, eyes: Eyes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with filled_registry(db) as registry:
-        slow = registry.runs.__class__.ls
+        slow = registry.runs.__class__.of_experiments
 
-        def slow_ls(self, *args, **kwargs):
+        def slow_read(self, *args, **kwargs):
             eyes.clock.now += 1.0
             return slow(self, *args, **kwargs)
 
-        monkeypatch.setattr("timnet.registry.runs.Runs.ls", slow_ls)
+        monkeypatch.setattr("timnet.registry.runs.Runs.of_experiments", slow_read)
         first = eyes.look()
         registry.experiments.note(1, "changed")
         assert first is not None
         for _ in range(3):
             later = eyes.look(0.9)
-            assert later is None or later.rows is first.rows
+            assert later is None or later.answer is first.answer
         later = eyes.look(3.0)
         assert later is not None
-        assert later.rows is not first.rows
+        assert later.answer is not first.answer
 
 
 def _claim_here(registry: Registry) -> int:

@@ -8,17 +8,18 @@ import pytest
 
 from tests.tui.fakes import HOSTILE, detail, done, epochs, run, snapshot, some_runs, training
 from timnet.records import RunState, Want
+from timnet.registry.load import Load, Share
 from timnet.registry.runs import Outcome
 from timnet_tui import wording
 from timnet_tui.cells import CELL, cell
 from timnet_tui.charts import axes
 from timnet_tui.charts.decimate import decimate, stretches
 from timnet_tui.charts.plot import accuracy_plot, diverged, loss_plot
-from timnet_tui.forecast import duration, forecast
+from timnet.queue.forecast import duration, forecast
+from timnet_tui.looks.grid import rows_of
 from timnet_tui.palette import DARK, GLYPHS, HEAT_RANGE, LIGHT, Palette, contrast, heat, ink
-from timnet_tui.snapshot import rows_of
 from timnet_tui.widgets.facts import facts_of
-from timnet_tui.widgets.grid_layout import TITLES, end_of, head_of, layout
+from timnet_tui.widgets.grid_layout import TITLES, Widths, end_of, head_of, layout
 from timnet_tui.widgets.status import status
 
 PALETTES = pytest.mark.parametrize("colours", [DARK, LIGHT], ids=["dark", "light"])
@@ -87,29 +88,24 @@ def test_heat_ends_hold_beyond_their_range() -> None:
 
 
 def test_forecast_shares_the_work_among_places() -> None:
-    runs = [training(1, 1, 10, last_seconds=2.0), run(1, 2), run(1, 3)]
-    assert forecast(runs, 1).seconds == 20 + 40 + 40
-    assert forecast(runs, 2).seconds == 60  # 20 + 40 on one place, 40 on the other
-    assert forecast(runs, 3).seconds == 40
-
-
-def test_forecast_takes_the_pace_of_the_same_corpus_and_preset() -> None:
-    timed = [done(1, 1, 0.9, last_seconds=3.0)]
-    assert forecast([*timed, run(2, 1, epochs=10)], 1).seconds == 30
-    assert forecast([*timed, run(2, 1, corpus="OTHER")], 1).seconds is None
+    load = Load((Share(1, 1, 10, 2.0),), (Share(1, 2, 40, 2.0),))  # 20 s left of one, 40 s of each that waits
+    assert forecast(load, 1).seconds == 20 + 40 + 40
+    assert forecast(load, 2).seconds == 60  # 20 + 40 on one place, 40 on the other
+    assert forecast(load, 3).seconds == 40
 
 
 def test_forecast_says_how_many_runs_it_could_not_count() -> None:
-    seen = forecast([training(1, 1, 10, last_seconds=1.0), run(2, 1, corpus="OTHER")], 1)
-    assert (seen.seconds, seen.unmeasured) == (10, 1)
+    seen = forecast(Load((Share(1, 1, 10, 1.0),), (Share(2, 3, 60, None),)), 1)
+    assert (seen.seconds, seen.unmeasured) == (10, 3)
+    assert forecast(Load((), (Share(2, 3, 60, None),)), 1).seconds is None
+    assert forecast(Load(), 4).seconds is None
 
 
-def test_paused_and_ended_runs_take_no_time() -> None:
-    assert forecast([done(1, 1, 0.9), run(1, 2, RunState.PAUSED), run(1, 3, RunState.FAILED)], 1).seconds is None
-
-
-def test_an_overdue_epoch_count_is_never_negative() -> None:
-    assert forecast([training(1, 1, 25)], 1).seconds == 0
+def test_a_very_long_queue_is_spread_evenly() -> None:
+    long = forecast(Load((), (Share(1, 100_000, 1_000_000, 0.5),)), 4)
+    assert long.seconds == pytest.approx(125_000)
+    short = forecast(Load((), (Share(1, 2000, 20_000, 0.5),)), 4)
+    assert short.seconds == pytest.approx(2500)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +140,7 @@ def test_a_mean_stands_with_its_n_and_one_value_has_no_spread() -> None:
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 100, 120, 160, 300])
 def test_the_layout_never_leaves_its_width(width: int) -> None:
     rows = rows_of(some_runs())
-    found = layout(rows, width)
+    found = layout(Widths().grown(rows), width)
     assert found.stacked is (width < found.natural)
     assert found.cells_x + found.cells_width <= max(width, found.cells_x + 7)
     if width >= 80:
@@ -156,11 +152,13 @@ def test_the_selection_rule_is_never_cut_at_80_columns() -> None:
     long = {"corpus": "a-very-long-corpus-name", "preset": "another-long-name", "protocol": "cross-corpus"}
     rows = rows_of([done(1, 1, 0.5, selection="best-test", optimistic=True, **long)])
     column = TITLES.index("selection")
-    assert layout(rows, 80).columns[column] >= len("best-test optimistic") == len(head_of(rows[0])[column])
+    assert (
+        layout(Widths().grown(rows), 80).columns[column] >= len("best-test optimistic") == len(head_of(rows[0])[column])
+    )
 
 
 def test_fold_at_finds_what_is_drawn_there() -> None:
-    found = layout(rows_of(some_runs()), 80)
+    found = layout(Widths().grown(rows_of(some_runs())), 80)
     assert found.fold_at(found.cells_x + 1, 0) == 1
     assert found.fold_at(found.cells_x + 6, 0) == 2
     assert found.fold_at(found.cells_x + 1, 6) == 2

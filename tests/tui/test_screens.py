@@ -17,7 +17,7 @@ from textual.strip import Strip
 from tests.support import filled_registry
 from tests.tui.conftest import until
 from tests.tui.fakes import HOSTILE, FakeReader, app_with, detail, done, run, snapshot, some_runs, training
-from tests.tui.test_actions import grid_of
+from tests.tui.steps import grid_of, text_of
 from tests.tui.test_poller import _claim_here
 from timnet.queue.liveness import unlock
 from timnet.records import RunState
@@ -28,6 +28,7 @@ from timnet_tui.app import TimnetApp
 from timnet_tui.charts import draw as drawing
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
+from timnet_tui.looks.run import Detail
 from timnet_tui.messages import ChartDrawn, CommandEnded
 from timnet_tui.palette import DARK, LIGHT
 from timnet_tui.screens.run import RunScreen
@@ -39,14 +40,6 @@ from timnet_tui.widgets.status import StatusStrip
 FORBIDDEN = ("\x1b", "\x07", "\x9b", "\u202e", "\u2028")
 
 
-def text_of(app: TimnetApp) -> str:
-    """The whole screen as text."""
-    width, height = app.size
-    return "\n".join("".join(part.text for part in line) for line in app.screen._compositor.render_strips(app.size))[
-        : (width + 1) * height
-    ]
-
-
 async def test_hostile_text_is_shown_as_text_and_does_nothing() -> None:
     """Names, notes, errors and log lines with escape sequences, markup and bidirectional overrides."""
     hostile = {"corpus": HOSTILE, "preset": HOSTILE, "protocol": HOSTILE, "selection": HOSTILE}
@@ -55,16 +48,16 @@ async def test_hostile_text_is_shown_as_text_and_does_nothing() -> None:
     class Hostile(FakeReader):
         def poll(self, watch):  # type: ignore[no-untyped-def]
             found = super().poll(watch)
-            if found is None or found.detail is None:
+            if found is None or not isinstance(found.answer, Detail):
                 return found
-            events = tuple(replace(event, text=HOSTILE, time=HOSTILE) for event in found.detail.events)
-            experiment = replace(found.detail.experiment, note=HOSTILE, source=HOSTILE)
-            told = replace(found.detail, events=events, experiment=experiment, log=(logs._printable(HOSTILE),))
-            return replace(found, detail=told)
+            events = tuple(replace(event, text=HOSTILE, time=HOSTILE) for event in found.answer.events)
+            experiment = replace(found.answer.experiment, note=HOSTILE, source=HOSTILE)
+            told = replace(found.answer, events=events, experiment=experiment, log=(logs._printable(HOSTILE),))
+            return replace(found, answer=told)
 
     given = snapshot([bad], problem="", db=Path(f"/data/{HOSTILE.replace('/', '')}.db"))
-    app = app_with(given)
-    app._poller._reader = Hostile(given)
+    app = app_with(given, runs=[bad])
+    app._poller._reader = Hostile(given, [bad])
     async with app.run_test(size=(160, 60), notifications=True) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         on_grid = text_of(app)
@@ -112,7 +105,7 @@ async def test_trouble_stands_in_the_strip_while_the_last_rows_stay() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         shown = text_of(app)
-        assert "is gone" in shown.splitlines()[0]
+        assert "is gone" in shown.splitlines()[1]
         assert "EMODB" in shown
 
 
@@ -140,33 +133,34 @@ async def test_new_experiments_above_do_not_move_the_selection() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         newer = [run(4, fold) for fold in (1, 2)]
-        reader.given = snapshot([*newer, *some_runs()])
-        await until(pilot, lambda: len(app.rows) == 4)
+        reader.runs = (*newer, *some_runs())
+        await until(pilot, lambda: grid_of(pilot).total == 4)
         assert grid_of(pilot).run.key == "2.3"
-        reader.given = snapshot([one for one in some_runs() if one.experiment_id != 2])
-        await until(pilot, lambda: len(app.rows) == 2)
+        reader.runs = tuple(one for one in some_runs() if one.experiment_id != 2)
+        await until(pilot, lambda: grid_of(pilot).total == 2)
         assert grid_of(pilot).row is not None
 
 
 async def test_many_folds_scroll_sideways_with_the_selection() -> None:
-    app = app_with(snapshot([run(1, fold, folds=40) for fold in range(1, 41)]))
+    app = app_with(runs=[run(1, fold, folds=40) for fold in range(1, 41)])
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         assert "›" in text_of(app)
         await pilot.press(*["l"] * 39)
-        await until(pilot, lambda: " 40" in text_of(app).splitlines()[2])
+        await until(pilot, lambda: " 40" in text_of(app).splitlines()[3])
         assert "‹" in text_of(app)
-        assert "›" not in text_of(app).splitlines()[2]
+        assert "›" not in text_of(app).splitlines()[3]
 
 
 async def test_thousands_of_experiments_are_drawn_line_by_line() -> None:
     runs = [run(number, fold) for number in range(1000, 0, -1) for fold in range(1, 11)]
-    app = app_with(snapshot(runs))
+    app = app_with(runs=runs)
     async with app.run_test(size=(160, 48)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None, seconds=10)
         assert len(list(app.screen.walk_children())) < 30  # not a widget a row, let alone a cell
         await pilot.press("G")
-        assert grid_of(pilot).row.id == 1
+        await until(pilot, lambda: grid_of(pilot).row.id == 1)
+        assert len(grid_of(pilot)._page.rows) < 250  # a page of them, not all
         start = time.perf_counter()
         for y in range(48):
             grid_of(pilot).render_line(y)
@@ -262,7 +256,7 @@ async def test_charts_are_drawn_in_a_thread_and_late_ones_of_another_run_dropped
 
 
 async def test_the_event_loop_goes_on_while_curves_are_drawn() -> None:
-    app = app_with(snapshot([training(2, 3, 500, epochs=500), done(2, 1, 0.8)]))
+    app = app_with(runs=[training(2, 3, 500, epochs=500), done(2, 1, 0.8)])
     reader = app._poller._reader
     async with app.run_test(size=(200, 50)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
@@ -271,7 +265,7 @@ async def test_the_event_loop_goes_on_while_curves_are_drawn() -> None:
         lags = []
         for epoch in range(40):
             if epoch % 8 == 0:
-                reader.given = snapshot([training(2, 3, 501 + epoch, epochs=600)])
+                reader.runs = (training(2, 3, 501 + epoch, epochs=600),)
             start = time.perf_counter()
             await asyncio.sleep(0.02)
             lags.append(time.perf_counter() - start - 0.02)
@@ -334,7 +328,7 @@ async def test_the_facts_and_the_strip_follow_the_run() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen._detail is not None)
         await until(pilot, lambda: "12/20" in text_of(app))
-        app._poller._reader.given = snapshot([training(2, 3, 13), done(2, 1, 0.8)])
+        app._poller._reader.runs = (training(2, 3, 13), done(2, 1, 0.8))
         await until(pilot, lambda: "13/20" in text_of(app))
         assert app.screen.query_one(Facts).display
         assert app.screen.query_one(StatusStrip)._snapshot is app.snapshot

@@ -124,7 +124,7 @@ class RegistryScreen(Screen[None]):
     def action_start_worker(self) -> None:
         """Start a worker, after a question where one works already."""
         snapshot = self.timnet.snapshot
-        if snapshot is None or not snapshot.count(RunState.QUEUED):
+        if snapshot is None or (snapshot.depth and not snapshot.count(RunState.QUEUED)):
             self.timnet.toast(CommandEnded("nothing waits, so a worker would end at once", failed=True))
             return
         count = sum(worker.want is None for worker in snapshot.workers)
