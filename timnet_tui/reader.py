@@ -18,7 +18,7 @@ from timnet.records import RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.load import load
 from timnet.text import clean
-from timnet_tui.forecast import forecast
+from timnet.queue.forecast import forecast
 from timnet_tui.machine import MachineReader
 from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.watch import Follower, Nothing, Watch

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from timnet.records import RunState, Worker
-from timnet_tui.forecast import Forecast
+from timnet.queue.forecast import Forecast
 from timnet_tui.machine import Machine
 from timnet_tui.watch import Watch
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from timnet.records import Checkpoint, RunState
 from timnet.text import clean
 from timnet_tui import wording
-from timnet_tui.forecast import duration
+from timnet.queue.forecast import duration
 from timnet_tui.looks.run import Detail
 from timnet_tui.palette import Palette, palette
 from timnet_tui.render import style

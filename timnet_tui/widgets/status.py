@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from timnet.records import RunState
 from timnet.text import clean
-from timnet_tui.forecast import duration
+from timnet.queue.forecast import duration
 from timnet_tui.machine import Machine
 from timnet_tui.palette import GLYPHS, Palette, palette
 from timnet_tui.render import fit, line_of, style
