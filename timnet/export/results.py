@@ -59,8 +59,12 @@ class FoldRow:
 
 def source_of(experiment: Experiment) -> str:
     """How our own rows are told from published ones: ``timnet #7 github``, ``imported #8 seed``."""
-    maker = "timnet" if experiment.source == "trained" else experiment.source
-    return f"{maker} #{experiment.id} {experiment.preset}".rstrip()
+    return f"{maker_of(experiment)} #{experiment.id} {experiment.preset}".rstrip()
+
+
+def maker_of(experiment: Experiment) -> str:
+    """Who trained it: ``timnet``, or what it was imported from."""
+    return "timnet" if experiment.source == "trained" else experiment.source
 
 
 def scores_of(runs: Sequence[Run]) -> FoldScores:
