@@ -1,0 +1,51 @@
+"""What never changes about an experiment, read once: its corpus and what its preset would have set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from timnet.errors import TimnetError
+from timnet.presets import PRESETS
+from timnet.records import Experiment, Run, TrainingConfig
+from timnet.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """``usual`` is the preset's configuration for this corpus; None for an experiment of no known preset.
+
+    ``path`` and ``digest`` are of the corpus's version that the experiment stands on.
+    """
+
+    path: str = ""
+    digest: str = ""
+    classes: tuple[str, ...] = ()
+    utterances: int = 0
+    usual: TrainingConfig | None = None
+
+    def steps(self, run: Run, config: TrainingConfig) -> int:
+        """Optimiser steps in an epoch of ``run``, where its corpus is cut into folds of equal size.
+
+        The first folds are larger by one where the number of utterances cannot be divided, as in scikit-learn's
+        ``KFold``. For folds by speaker or session this is about right. 1 where no utterance is known.
+        """
+        share, rest = divmod(self.utterances, max(1, run.folds))
+        rows = self.utterances - share - (run.fold <= rest)
+        return max(1, ceil(rows / max(1, config.batch_size)))
+
+
+def background_of(registry: Registry, experiment: Experiment) -> Background:
+    """Read it. An experiment whose corpus version cannot be read has a background that knows nothing."""
+    try:
+        corpus = registry.corpora.by_id(experiment.corpus_id)
+    except TimnetError:
+        return Background()
+    preset = PRESETS.get(experiment.preset) if experiment.source == "trained" else None
+    return Background(
+        path=corpus.path,
+        digest=corpus.digest,
+        classes=corpus.classes,
+        utterances=len(corpus.utterances),
+        usual=preset.config_of(corpus, None, {}) if preset else None,
+    )
