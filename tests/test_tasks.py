@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from timnet.errors import BadInput, TimnetError
+from timnet.errors import BadInput, Stopped, TimnetError
 from timnet.tasks import Progress, run_task
 
 SERVE = """
@@ -118,3 +119,19 @@ def test_an_interrupted_caller_ends_its_child(child) -> None:  # type: ignore[no
         run_task(child("report(Progress(1, 2))", "time.sleep(60)"), [], interrupt)
     assert time.monotonic() - started < 20
     assert set(psutil.Process().children()) == before
+
+
+@pytest.mark.parametrize("ignores", [False, True], ids=["polite", "deaf"])
+def test_another_thread_stops_a_child_that_says_nothing(child, monkeypatch, ignores: bool) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("timnet.tasks.STOP_PATIENCE", 0.2)
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)" if ignores else "pass"
+    module = child(deaf, "report(Progress(0, 1, str(os.getpid())))", "time.sleep(60)")
+    stop, pids = threading.Event(), []
+
+    def told(progress: Progress) -> None:
+        pids.append(int(progress.text))
+        stop.set()
+
+    with pytest.raises(Stopped):
+        run_task(module, [], told, stop=stop)
+    assert not psutil.pid_exists(pids[0])

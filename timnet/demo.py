@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,15 +49,16 @@ def prepare(
     place: DemoPlace,
     report: Callable[[Progress], None],
     epochs: int | None = None,
+    stop: threading.Event | None = None,
 ) -> Experiment:
     """Write the corpus, register it, extract its features and queue the demo's experiment.
 
-    ``epochs`` None means: as the preset ``demo`` has it.
+    ``epochs`` None means: as the preset ``demo`` has it. Another thread ends the extraction by ``stop``.
     """
     write_corpus(place.corpus, on_progress=lambda done, total: report(Progress(done, total, "speaking")))
     corpus, _ = add_corpus(registry, CORPUS, place.corpus)
-    features_of(corpus, settings.cache, None, report)
-    request = Request((CORPUS,), preset="demo", seeds=(SEED,), epochs=epochs)
+    features_of(corpus, settings.cache, None, report, stop)
+    request = Request((CORPUS,), presets=("demo",), seeds=(SEED,), epochs=epochs)
     [experiment] = registry.experiments.create(plan(registry, request))
     return experiment
 

@@ -42,6 +42,12 @@ class DiskFull(BadInput):
     """There is no room to write. Nothing was half-written."""
 
 
+class Stopped(TimnetError):
+    """A user stopped the work before it was done. What was whole by then stays."""
+
+    exit_code = 130
+
+
 class Fenced(TimnetError):
     """The attempt no longer owns its run: another one does, or a user ended it.
 

@@ -16,6 +16,7 @@ from timnet.corpora.layout import CorpusSpec
 from timnet.corpora.scan import digest
 from timnet.corpora.service import ReadCorpus, check_corpus, read_corpus
 from timnet.corpora.spec import KNOWN, canonical, spec_of
+from timnet.corpora.walk import guess
 from timnet.errors import BadInput, CorpusError
 from timnet.features import published
 from timnet.features.lengths import histogram, length_of, tabs_of
@@ -73,14 +74,21 @@ def register_source(registry: Registry, source: Source) -> CorpusRecord:
     return registry.corpora.add(replace(record, name=next(there, record.name)))
 
 
-def check_source(registry: Registry, name: str) -> CorpusCheck:
+def name_of(source: Path) -> str | None:
+    """Which known corpus lies in a folder, by the names of its files; None where they are not one's."""
+    if not source.is_dir() or own.layout_of(source) != own.FOLDERS:
+        return None
+    return guess(source)
+
+
+def check_source(registry: Registry, name: str, on_progress: Callable[[int, int], None] | None = None) -> CorpusCheck:
     """Compare a registered corpus, whatever it was read from, with its source as it is now."""
     corpus = registry.corpora.get(canonical(name))
     if corpus.layout in own.LAYOUTS:
-        return own.check_own(corpus)
+        return own.check_own(corpus, on_progress)
     if corpus.layout == published.LAYOUT:
         return own.verdict(corpus, _published_findings(corpus))
-    return check_corpus(registry, name)
+    return check_corpus(registry, name, on_progress)
 
 
 def _published(name: str, source: Path) -> ReadCorpus:

@@ -18,10 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from timnet.errors import BadInput, TimnetError, as_disk_full
+from timnet.errors import BadInput, Stopped, TimnetError, as_disk_full
 from timnet.text import clean
 
 TAIL_LINES = 20
+#: how often a stop is looked for, and how long a stopped child may take to clear up, in seconds
+STOP_LOOK, STOP_PATIENCE = 0.1, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,12 @@ def run_task(
     arguments: Sequence[str],
     on_progress: Callable[[Progress], None] | None = None,
     environment: Mapping[str, str] | None = None,
+    stop: threading.Event | None = None,
 ) -> Any:
     """Run ``python -m module arguments`` and return its result, reporting progress as it comes.
 
     Raises :class:`BadInput` or :class:`TimnetError` with the child's own line. The child is ended when
-    the caller is interrupted.
+    the caller is interrupted, and when another thread sets ``stop``: then :class:`Stopped` is raised.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -58,6 +61,8 @@ def run_task(
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     drain = threading.Thread(target=_drain, args=(child.stderr, tail), daemon=True)
     drain.start()
+    if stop is not None:
+        threading.Thread(target=_end_at, args=(child, stop), daemon=True).start()
     try:
         outcome = _follow(child.stdout, on_progress)
         status = child.wait()
@@ -70,6 +75,8 @@ def run_task(
         return outcome["result"]
     if "error" in outcome:
         raise (BadInput if outcome.get("exit") == BadInput.exit_code else TimnetError)(outcome["error"])
+    if stop is not None and stop.is_set():
+        raise Stopped("stopped")
     last = clean(tail[-1].strip()) if tail else "it printed nothing"
     raise TimnetError(f"{module} ended with status {status} before it had a result: {last}")
 
@@ -89,6 +96,17 @@ def serve_task(work: Callable[[Callable[[Progress], None]], Any]) -> int:
         _say({"error": str(known), "exit": known.exit_code})
         return known.exit_code
     return 0
+
+
+def _end_at(child: subprocess.Popen[str], stop: threading.Event) -> None:
+    """End the child when ``stop`` is set, whether or not it has anything to say just then."""
+    while child.poll() is None:
+        if stop.wait(STOP_LOOK):
+            child.terminate()
+            try:
+                child.wait(STOP_PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.kill()
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -6,9 +6,11 @@ import shutil
 import pytest
 
 from tests.corpora.recordings import EMODB_WAVS, needs_emodb, write_wav
+from tests.corpora.trees import TREES, write_tree
 from timnet.corpora.check import check
 from timnet.corpora.emodb import EMODB
 from timnet.corpora.scan import scan
+from timnet.sources import name_of
 
 
 @needs_emodb
@@ -108,3 +110,25 @@ def test_a_registered_file_that_became_useless_is_told_with_its_fault(registered
         "cannot be used, is empty: 1 (08a04Ff.wav)",
         "changed since the corpus was added: 1 (08a04Ff.wav)",
     ]
+
+
+def test_checking_says_how_many_files_of_how_many_it_has_read(registered):
+    folder, utterances = registered
+    told = []
+    check(utterances, EMODB, folder, lambda done, total: told.append((done, total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+@pytest.mark.parametrize("tree", TREES.values(), ids=TREES)
+def test_whose_recordings_lie_in_a_folder_is_told_by_their_names(tmp_path, tree):
+    name, paths = tree[0], tree[-1]
+    write_tree(tmp_path / "there", paths[:40])
+    assert name_of(tmp_path / "there") == name
+
+
+def test_a_folder_of_other_recordings_is_no_known_corpus(tmp_path):
+    write_tree(tmp_path / "mine", ["angry/a.wav", "sad/b.wav"])
+    assert name_of(tmp_path / "mine") is None
+    assert name_of(tmp_path / "nowhere") is None
+    (tmp_path / "empty").mkdir()
+    assert name_of(tmp_path / "empty") is None

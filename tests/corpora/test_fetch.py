@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from tests.corpora.trees import TREES, write_tree
 from timnet.corpora import extras
 from timnet.corpora.fetch import RECEIPT, SOURCES, WHERE_TO_ASK, fetch
+from timnet.corpora.fetching import fetch_apart
 from timnet.corpora.scan import scan
 from timnet.corpora.spec import KNOWN
-from timnet.errors import BadInput, DiskFull, TimnetError
+from timnet.errors import BadInput, DiskFull, Stopped, TimnetError
 
 EMODB_NAMES = tuple(f"wav/{name}" for name in KNOWN["EMODB"].layouts[0].open(Path()).names)[::9]
 ALL = len(EMODB_NAMES)
@@ -169,3 +171,25 @@ def test_without_audb_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(BadInput, match=r"pip install 'timnet\[fetch\]'"):
         fetch("EMODB", tmp_path / "f", tmp_path / "cache")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_of_its_own_fetches_and_says_how_much_has_come(published, tmp_path, monkeypatch):
+    config = tmp_path / "home" / ".config" / "audb.yaml"
+    config.parent.mkdir(parents=True)
+    place = f"  - name: local\n    backend: file-system\n    host: {published / 'host'}\n"
+    config.write_text(f"cache_root: {published / 'cache'}\nrepositories:\n{place}")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    told = []
+    found = fetch_apart("EMODB", tmp_path / "EMODB", tmp_path / "cache", told.append)
+    assert (found["corpus"], found["utterances"], found["findings"]) == ("EMODB", ALL, [])
+    assert scan(tmp_path / "EMODB", KNOWN["EMODB"]).problems == ()
+    assert all(one.total == 535 and 0 <= one.done <= 535 for one in told)
+
+
+def test_what_a_process_cannot_fetch_is_its_callers_error(tmp_path):
+    with pytest.raises(BadInput, match="SAVEE cannot be fetched: register"):
+        fetch_apart("SAVEE", tmp_path / "f", tmp_path / "cache")
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        fetch_apart("EMODB", tmp_path / "f", tmp_path / "cache", stop=stop)

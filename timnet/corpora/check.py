@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,13 +59,19 @@ class CorpusCheck:
         }
 
 
-def check(utterances: Sequence[Utterance], spec: CorpusSpec, folder: Path) -> CorpusCheck:
+def check(
+    utterances: Sequence[Utterance],
+    spec: CorpusSpec,
+    folder: Path,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> CorpusCheck:
     """Compare the registered ``utterances`` with the published counts and with what ``folder`` holds now.
 
     Everything found is a line of ``problems``; nothing is raised for a file, or a folder, that is gone.
+    ``on_progress`` is told how many files of how many were read.
     """
     try:
-        now = scan(folder, spec, skip_bad=True)
+        now = scan(folder, spec, on_progress, skip_bad=True)
     except CorpusError as error:
         return _verdict(utterances, spec, folder, "", {}, (Finding(str(error)),))
     findings = (*now.findings, *_changes(utterances, now, folder))

@@ -98,13 +98,13 @@ def _claim(folder: Path, corpus: str) -> None:
         if of != corpus:
             raise BadInput(f"{place} holds {clean(str(of))}, fetched before; name another folder for {corpus}")
         return
-    scratch = _scratch(folder)
+    scratch = scratch_of(folder)
     for path in (folder, scratch):
         if path.exists() and not (path.is_dir() and next(path.iterdir(), None) is None):
             raise BadInput(f"{clean(str(path))} is not empty; name a new folder")
 
 
-def _scratch(folder: Path) -> Path:
+def scratch_of(folder: Path) -> Path:
     """Where audb puts what it has not finished, beside ``folder``; what lies there it removes."""
     return folder.resolve().with_name(f"{folder.resolve().name}~")
 
@@ -137,7 +137,7 @@ def _give_up(folder: Path) -> None:
             (folder / RECEIPT).unlink()
             folder.rmdir()
     with suppress(OSError):
-        _scratch(folder).rmdir()
+        scratch_of(folder).rmdir()
 
 
 def _not_found(audb: Any, what: str) -> BadInput:

@@ -97,18 +97,23 @@ def read_own(source: Path, on_progress: Callable[[int, int], None] | None = None
     return Reading(layout, folder, utterances, seconds, findings)
 
 
-def check_own(corpus: CorpusRecord) -> CorpusCheck:
-    """Compare a registered own corpus with its files as they are now; nothing is raised for what is gone."""
+def check_own(corpus: CorpusRecord, on_progress: Callable[[int, int], None] | None = None) -> CorpusCheck:
+    """Compare a registered own corpus with its files as they are now; nothing is raised for what is gone.
+
+    ``on_progress`` is told how many files of how many were read.
+    """
     folder = Path(corpus.path)
     digests = {utterance.path: utterance.sha256 for utterance in corpus.utterances}
     missing: list[str] = []
     changed: list[str] = []
-    for path, sha256 in digests.items():
+    for done, (path, sha256) in enumerate(digests.items(), start=1):
         file = _open(folder / path)
         if isinstance(file, str):
             missing.append(path)
         elif file.sha256 != sha256:
             changed.append(path)
+        if on_progress is not None:
+            on_progress(done, len(digests))
     findings = (
         *finding("missing or unreadable since the corpus was added", missing),
         *finding("changed since the corpus was added", changed),

@@ -66,7 +66,7 @@ def register(registry: Registry, corpus: ReadCorpus) -> tuple[CorpusRecord, Corp
     return registry.corpora.add(corpus.record), corpus.found
 
 
-def check_corpus(registry: Registry, name: str) -> CorpusCheck:
+def check_corpus(registry: Registry, name: str, on_progress: Callable[[int, int], None] | None = None) -> CorpusCheck:
     """Compare a registered corpus with its files as they are now and with the published counts."""
     record = registry.corpora.get(canonical(name))
-    return check(record.utterances, spec_of(record.name), Path(record.path))
+    return check(record.utterances, spec_of(record.name), Path(record.path), on_progress)

@@ -6,8 +6,9 @@ import os
 import re
 import stat
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from timnet.corpora.findings import Finding, finding, several
@@ -15,6 +16,8 @@ from timnet.corpora.layout import CorpusSpec, LeftOut, Parsed, Reader
 from timnet.corpora.spec import KNOWN
 from timnet.errors import CorpusError
 from timnet.text import clean
+
+GUESS_FROM = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ def wavs(folder: Path, suffixes: tuple[str, ...] = (".wav",)) -> Iterator[str]:
         raise CorpusError(f"there is no folder {clean(str(folder))} to read; check the path") from error
     if not is_folder:
         raise CorpusError(f"{clean(str(folder))} is a file, not a folder; name the folder that holds the recordings")
-    found: list[str] = []
+    return iter(sorted(_walk(folder, suffixes)))
+
+
+def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """The recordings below ``folder`` as they are met."""
     seen: set[tuple[int, int]] = set()
     for base, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
         status = Path(base).stat()
@@ -82,12 +89,9 @@ def wavs(folder: Path, suffixes: tuple[str, ...] = (".wav",)) -> Iterator[str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += (
-            (Path(base) / name).relative_to(folder).as_posix()
-            for name in files
-            if name.lower().endswith(suffixes) and not name.startswith(".")
-        )
-    return iter(sorted(found))
+        for name in files:
+            if name.lower().endswith(suffixes) and not name.startswith("."):
+                yield (Path(base) / name).relative_to(folder).as_posix()
 
 
 def row_order(label: str, path: str) -> tuple[str, list[tuple[int, str]], list[tuple[int, str]]]:
@@ -177,17 +181,22 @@ def _nothing_fits(folder: Path, spec: CorpusSpec, paths: list[str], sorting: _So
         return f"{line}: {'; '.join(reasons)}"
     example = " or ".join(layout.example for layout in spec.layouts)
     line = f"{line} by name (like {example}); the first is {clean(paths[0])}"
-    other = _guess(folder, paths, spec)
+    other = guess(folder, paths, spec)
     if other:
         return f"{line}. They are named as {other} names its files; add them with: timnet corpora add {other} FOLDER"
     return line
 
 
-def _guess(folder: Path, paths: list[str], spec: CorpusSpec) -> str | None:
-    """The known corpus, other than ``spec``, whose layouts know more than half of ``paths``."""
+def guess(folder: Path, paths: Sequence[str] | None = None, but: CorpusSpec | None = None) -> str | None:
+    """The known corpus, other than ``but``, whose layouts know more than half of ``paths``, recordings of ``folder``.
+
+    Without ``paths``, the first :data:`GUESS_FROM` recordings there are met with decide. Raises
+    :class:`CorpusError` where the folder cannot be listed.
+    """
+    every = list(islice(_walk(folder, (".wav",)), GUESS_FROM)) if paths is None else paths
     for other in KNOWN.values():
         readers = {layout.name: layout.open(folder) for layout in other.layouts}
-        known = sum(_identify(path, readers)[1] is not None for path in paths)
-        if other is not spec and 2 * known > len(paths):
+        known = sum(_identify(path, readers)[1] is not None for path in every)
+        if other is not but and 2 * known > len(every):
             return other.name
     return None

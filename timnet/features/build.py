@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -50,18 +51,20 @@ def features_of(
     cache_root: Path,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Path:
     """The path of a registered corpus's features, float32 ``[n, frames, 39]`` in row order.
 
     They are found in the cache, extracted from the recordings, or read again from the published feature file
-    that the corpus was registered from. Raises as :func:`ensure_features` does.
+    that the corpus was registered from. Another thread ends the extraction by ``stop``. Raises as
+    :func:`ensure_features` does.
     """
     if corpus.layout == LAYOUT:
         wanted = wanted_of(corpus)
         return find_features(corpus, cache_root) or copy_rows(corpus, cache_root, wanted.key, wanted.shape)
     recipe = MfccRecipe(corpus.signal_length)
     return ensure_features(
-        Path(corpus.path), corpus.utterances, recipe, cache_root, jobs, on_progress, corpus=corpus.name
+        Path(corpus.path), corpus.utterances, recipe, cache_root, jobs, on_progress, stop, corpus=corpus.name
     )
 
 
@@ -83,6 +86,7 @@ def ensure_features(
     cache_root: Path,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
     *,
     corpus: str = "",
 ) -> Path:
@@ -90,8 +94,8 @@ def ensure_features(
 
     ``jobs`` is the number of processes at most, by default one for each core. ``corpus`` is the name that a
     listing of the cache shows. Open the result with :meth:`timnet.features.cache.FeatureCache.open`. Raises
-    :class:`BadInput` (a file gone, changed or undecodable, an unusable cache) or
-    :class:`timnet.errors.DiskFull`; the cache is then as it was.
+    :class:`BadInput` (a file gone, changed or undecodable, an unusable cache), :class:`timnet.errors.DiskFull`,
+    or :class:`timnet.errors.Stopped` where ``stop`` was set; the cache is then as it was.
     """
     jobs = jobs or os.cpu_count() or 1
     found = FeatureCache(cache_root).find(utterances, recipe)
@@ -101,7 +105,7 @@ def ensure_features(
         raise BadInput("features are extracted with the published recipe; only its signal length can be chosen")
     with _arguments(folder, utterances, recipe, cache_root) as words:
         more = [f"--corpus={clean(corpus)}", f"--jobs={jobs}"]
-        return Path(run_task("timnet.features", [*words, *more], on_progress))
+        return Path(run_task("timnet.features", [*words, *more], on_progress, stop=stop))
 
 
 def check_features(
