@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from textual.message import Message
-from textual.strip import Strip
 
 from timnet_tui.snapshot import Snapshot
 
@@ -39,16 +38,6 @@ class CommandEnded(Message):
         self.text = text
         self.failed = failed
         self.undo = undo
-
-
-class ChartDrawn(Message):
-    """A chart's picture is ready. ``key`` tells what it shows, ``size`` for which room it was drawn."""
-
-    def __init__(self, key: object, size: tuple[int, int], strips: list[Strip]) -> None:
-        super().__init__()
-        self.key = key
-        self.size = size
-        self.strips = strips
 
 
 class CellChosen(Message):

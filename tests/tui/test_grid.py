@@ -105,11 +105,11 @@ async def test_the_loss_gets_a_logarithmic_axis() -> None:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         for screen in range(2):
             loss = app.screen.query_one("#loss", Chart)
-            await until(pilot, lambda loss=loss: loss._plot is not None)
-            assert not loss._plot.log
+            await until(pilot, lambda loss=loss: loss.plot is not None)
+            assert not loss.plot.log
             await pilot.press("y")
-            await until(pilot, lambda loss=loss: loss._plot.log)
-            assert "log" in loss.caption(76).plain
+            await until(pilot, lambda loss=loss: loss.plot.log)
+            assert "log" in loss.caption(76)[0].plain
             if screen == 0:
                 await pilot.press("enter")
 

@@ -21,7 +21,7 @@ async def _settled(pilot: Pilot[None]) -> None:
     """All that is going to be drawn is drawn."""
     for chart in pilot.app.screen.query(Chart):
         if chart.region.area:
-            await until(pilot, lambda chart=chart: chart._strips and chart._drawn[1] == chart._room())
+            await until(pilot, lambda chart=chart: chart.settled)
     await pilot.app.workers.wait_for_complete()
     await pilot.pause()
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from tests.tui.fakes import HOSTILE, detail, done, epochs, run, snapshot, some_runs, training
+from tests.tui.fakes import HOSTILE, detail, done, run, snapshot, some_runs, training
+from timnet.queue.forecast import duration, forecast
 from timnet.records import RunState, Want
 from timnet.registry.load import Load, Share
 from timnet.registry.runs import Outcome
 from timnet_tui import wording
 from timnet_tui.cells import CELL, cell
-from timnet_tui.charts import axes
-from timnet_tui.charts.decimate import decimate, stretches
-from timnet_tui.charts.plot import accuracy_plot, diverged, loss_plot
-from timnet.queue.forecast import duration, forecast
 from timnet_tui.looks.grid import rows_of
 from timnet_tui.palette import DARK, GLYPHS, HEAT_RANGE, LIGHT, Palette, contrast, heat, ink
 from timnet_tui.widgets.facts import facts_of
@@ -164,74 +159,6 @@ def test_fold_at_finds_what_is_drawn_there() -> None:
     assert found.fold_at(found.cells_x + 1, 6) == 2
     assert found.fold_at(0, 0) == 0
     assert found.fold_at(found.cells_x + 6 * 10, 0) == 0
-
-
-# curves
-
-
-def test_decimation_keeps_spikes_order_and_ends_within_bounds() -> None:
-    points = [(float(x), math.sin(x / 50)) for x in range(10_000)]
-    points[4321] = (4321.0, 99.0)
-    points[7654] = (7654.0, -99.0)
-    kept = decimate(points, 100)
-    assert len(kept) <= 2 * 101
-    assert {(4321.0, 99.0), (7654.0, -99.0)} <= set(kept)
-    assert kept == sorted(kept)
-
-
-def test_short_curves_are_left_alone() -> None:
-    points = [(1.0, 2.0), (2.0, 3.0)]
-    assert decimate(points, 5) == points
-
-
-def test_a_missing_value_is_a_gap() -> None:
-    assert stretches([(1, 1.0), (2, None), (3, 3.0), (4, 4.0)]) == [[(1, 1.0)], [(3, 3.0), (4, 4.0)]]
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.61, 0.64), (5.0, 5.0), (-3.0, 12000.0), (0.0, 0.0)])
-def test_ticks_frame_the_values_with_round_numbers(low: float, high: float) -> None:
-    ticks = axes.value_ticks(low, high, 5)
-    assert ticks[0] <= low
-    assert ticks[-1] >= high
-    assert 2 <= len(ticks) <= 8
-    assert len({len(name) for name in axes.labels(ticks, log=False)}) == 1
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.45, 1.9), (1e-5, 3.0), (2.0, 2.0)])
-def test_log_ticks_frame_the_values(low: float, high: float) -> None:
-    ticks = axes.log_ticks(low, high, 5)
-    assert ticks[0] <= low * 1.001
-    assert ticks[-1] >= high * 0.999
-    assert ticks == sorted(set(ticks))
-
-
-def test_epoch_ticks_name_first_and_last() -> None:
-    assert axes.epoch_ticks(1, 5) == [1]
-    ticks = axes.epoch_ticks(173, 4)
-    assert (ticks[0], ticks[-1]) == (1, 173)
-    assert ticks == sorted(set(ticks))
-
-
-def test_plots_carry_both_curves_marks_and_the_warning() -> None:
-    of = training(2, 3, 12, best_epoch=10)
-    loss = loss_plot(detail(of), log=False)
-    assert [len(curve.points) for curve in loss.curves] == [12, 12]
-    assert loss.improved == (5, 10)
-    assert loss.best == 10
-    assert "smoothed labels" in loss.note
-    assert "not comparable" in loss.note
-    assert len(loss.short_note) <= 38  # half of 80 columns
-    accuracy = accuracy_plot(detail(of))
-    assert accuracy.note == ""
-    assert accuracy.curves[0].last == pytest.approx(100 * epochs(12)[-1].accuracy)
-
-
-def test_divergence_is_found() -> None:
-    from dataclasses import replace
-
-    metrics = [*epochs(2), replace(epochs(3)[2], loss=None, diverged=True)]
-    assert diverged(metrics) == 3
-    assert diverged(epochs(3)) is None
 
 
 # words

@@ -5,18 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-from rich.segment import Segment
-from textual.strip import Strip
-
 from tests.support import filled_registry
 from tests.tui.conftest import until
-from tests.tui.fakes import HOSTILE, FakeReader, app_with, detail, done, run, snapshot, some_runs, training
+from tests.tui.fakes import HOSTILE, FakeReader, app_with, done, run, snapshot, some_runs, training
 from tests.tui.steps import grid_of, text_of
 from tests.tui.test_poller import _claim_here
 from timnet.queue.liveness import unlock
@@ -25,11 +20,9 @@ from timnet.registry import Registry
 from timnet.settings import Settings
 from timnet_tui import logs
 from timnet_tui.app import TimnetApp
-from timnet_tui.charts import draw as drawing
-from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
 from timnet_tui.looks.run import Detail
-from timnet_tui.messages import ChartDrawn, CommandEnded
+from timnet_tui.messages import CommandEnded
 from timnet_tui.palette import DARK, LIGHT
 from timnet_tui.screens.run import RunScreen
 from timnet_tui.snapshot import Health
@@ -170,98 +163,13 @@ async def test_thousands_of_experiments_are_drawn_line_by_line() -> None:
 # charts
 
 
-def _picture(plot, width=60, height=15, **more):  # type: ignore[no-untyped-def]
-    return drawing.draw(plot, width, height, DARK, **more)
-
-
-@pytest.mark.parametrize("size", [(16, 4), (38, 9), (76, 20), (200, 60)])
-def test_a_picture_fills_exactly_its_room(size: tuple[int, int]) -> None:
-    of = detail(training(2, 3, 12, best_epoch=10))
-    for plot in (accuracy_plot(of), loss_plot(of, log=False), loss_plot(of, log=True)):
-        strips = _picture(plot, *size)
-        assert len(strips) == size[1]
-        assert {strip.cell_length for strip in strips} == {size[0]}
-
-
-def test_a_picture_marks_the_best_check_and_the_improvements() -> None:
-    text = "\n".join(strip.text for strip in _picture(loss_plot(detail(training(2, 3, 12, best_epoch=10)), log=False)))
-    assert text.count(drawing.BEST) == 1
-    assert text.count(drawing.IMPROVED) == 1  # epoch 5; epoch 10 is the best
-
-
-def test_without_colour_the_two_curves_differ_in_shape() -> None:
-    plot = accuracy_plot(detail(training(2, 3, 12)))
-    assert "•" in "".join(strip.text for strip in _picture(plot, monochrome=True))
-    assert "•" not in "".join(strip.text for strip in _picture(plot))
-
-
-@pytest.mark.parametrize("epochs", [0, 1, 2])
-def test_few_epochs_are_no_trouble(epochs: int) -> None:
-    strips = _picture(loss_plot(detail(training(2, 3, epochs)), log=True))
-    assert len(strips) == (15 if epochs else 0)
-
-
-def test_missing_and_constant_values_are_no_trouble() -> None:
-    of = detail(training(2, 3, 3))
-    none = replace(of, epochs=tuple(replace(m, loss=None, val_loss=None, diverged=True) for m in of.epochs))
-    assert _picture(loss_plot(none, log=False)) == []
-    assert "not finite from epoch 1" in loss_plot(none, log=False).note
-    flat = replace(of, epochs=tuple(replace(m, loss=0.0, val_loss=0.0) for m in of.epochs))
-    assert _picture(loss_plot(flat, log=False))
-    assert _picture(loss_plot(flat, log=True)) == []  # nothing above 0 has a place on a logarithmic axis
-
-
-def test_pictures_drawn_in_many_threads_at_once_are_the_same() -> None:
-    plots = [loss_plot(detail(training(2, 3, epoch)), log=False) for epoch in range(5, 17)]
-    alone = [_picture(plot) for plot in plots]
-    found: dict[int, list[Strip]] = {}
-    threads = [
-        threading.Thread(target=lambda i=i, plot=plot: found.update({i: _picture(plot)}))
-        for i, plot in enumerate(plots)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [[strip.text for strip in found[i]] for i in range(len(plots))] == [[s.text for s in one] for one in alone]
-
-
-async def test_charts_are_drawn_in_a_thread_and_late_ones_of_another_run_dropped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    threads: set[str] = set()
-    gate = threading.Event()
-
-    def slow(plot, width, height, colours, *, monochrome=False):  # type: ignore[no-untyped-def]
-        threads.add(threading.current_thread().name)
-        gate.wait(5)
-        return [Strip([Segment(str(plot.key).ljust(width)[:width])], width)] * height
-
-    monkeypatch.setattr("timnet_tui.charts.widget.draw", slow)
-    app = app_with()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: grid_of(pilot).row is not None)
-        await pilot.press("enter")
-        chart = app.screen.query_one("#loss", Chart)
-        await until(pilot, lambda: threads)  # the picture of 2.3 is under way
-        await pilot.press("[")
-        await until(pilot, lambda: chart._plot is not None and chart._plot.key == ("loss", 202))
-        gate.set()
-        await until(pilot, lambda: "('loss', 202)" in text_of(app))
-        before = chart._strips
-        chart.on_chart_drawn(ChartDrawn(("loss", 203), chart._room(), []))  # another run's
-        chart.on_chart_drawn(ChartDrawn(("loss", 202), (10, 10), []))  # of another size
-        assert chart._strips is before
-    assert threading.main_thread().name not in threads
-
-
 async def test_the_event_loop_goes_on_while_curves_are_drawn() -> None:
     app = app_with(runs=[training(2, 3, 500, epochs=500), done(2, 1, 0.8)])
     reader = app._poller._reader
     async with app.run_test(size=(200, 50)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         await pilot.press("enter")
-        await until(pilot, lambda: app.screen.query_one("#loss", Chart)._strips)
+        await until(pilot, lambda: app.screen.query_one("#loss", Chart).plot)
         lags = []
         for epoch in range(40):
             if epoch % 8 == 0:

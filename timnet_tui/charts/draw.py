@@ -1,152 +1,285 @@
-"""Drawing a plot with plotext. Runs in a worker thread and touches no widget.
+"""Drawing a plot. Runs in a worker thread and touches no widget.
 
-Each picture has a plotext figure of its own (the module-level one is shared state), and one lock lets
-one picture at a time be drawn: two would only take the interpreter from each other and the screen.
+Plotext draws the axes, :mod:`timnet_tui.charts.raster` the lines. One lock lets one picture at a time be drawn:
+two would only take the interpreter from each other and the screen.
 """
 
 from __future__ import annotations
 
 import math
-import re
 import threading
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from rich.color import Color
 from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
 
-from timnet_tui.charts import axes
-from timnet_tui.charts.decimate import Point, decimate, stretches
-from timnet_tui.charts.plot import Curve, Plot, Role
-from timnet_tui.palette import RGB, Palette
+from timnet_tui.charts import axes, glyphs
+from timnet_tui.charts.frame import Axes, Frame, frame
+from timnet_tui.charts.inks import Ink
+from timnet_tui.charts.model import Mark, MarkKind, Plot, Series, XAxis
+from timnet_tui.charts.raster import TALL, WIDE, Canvas, Envelope, Scale, envelope
+from timnet_tui.charts.view import View, extent_of
+from timnet_tui.palette import RGB
+from timnet_tui.render import style
 
 #: narrower or lower than this there is no room for a curve beside its axes
 SMALLEST = (16, 4)
-IMPROVED, BEST = "▴", "◆"
+#: larger numbers are drawn as if they were this: their differences would have no place in a float
+LARGEST = 1e300
+#: what covers what, from the back: single folds, lines that are read, marks
+BACK, FRONT, TOP = 1, 2, 3
 _ONE_AT_A_TIME = threading.Lock()
-_ANSI = re.compile(r"\x1b\[([0-9;]*)m|([^\x1b]+)")
+
+Values = Sequence[float | None]
 
 
-def draw(plot: Plot, width: int, height: int, colours: Palette, *, monochrome: bool = False) -> list[Strip]:
-    """``plot`` as ``height`` lines of ``width`` cells; no lines at all where it cannot be shown."""
-    drawable = _scaled(plot)
-    values = [y for curve in drawable for _, y in curve.points if y is not None]
-    if width < SMALLEST[0] or height < SMALLEST[1] or not values:
-        return []
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Lines for the screen, and how its columns and the plot's x belong together."""
+
+    strips: tuple[Strip, ...] = ()
+    start: int = 0
+    columns: int = 0
+    rows: int = 0
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def scale(self) -> Scale:
+        """From x to columns of the canvas."""
+        return Scale(self.low, self.high, self.columns)
+
+    def x_at(self, column: int) -> float | None:
+        """The x in the middle of a column of the picture; None where there is no canvas."""
+        inside = column - self.start
+        return self.scale.value(inside) if 0 <= inside < self.columns else None
+
+    def column_of(self, x: float) -> int | None:
+        """The column of the picture in which an x lies; None for one that is not in view."""
+        if not self.columns or not self.low <= x <= self.high:
+            return None
+        return self.start + min(self.columns - 1, math.floor(self.scale.place(x)))
+
+
+def draw(plot: Plot, width: int, height: int, ink: Ink, view: View | None = None) -> Picture:
+    """``plot`` as ``height`` lines of ``width`` cells; a picture without lines where it cannot be shown."""
+    xs = plot.xs or tuple(sorted({x for series in plot.series for x in series.x}))
+    if width < SMALLEST[0] or height < SMALLEST[1] or not xs:
+        return Picture()
+    low, high = (view or View()).range(extent_of(xs))
+    shown = [_Shown(series, plot.log, low, high) for series in plot.series]
+    bounds = [bound for one in shown for bound in one.bounds()]
+    if not bounds:
+        return Picture()
+    if high <= low:
+        high = low + 1
+    around = _axes(plot, min(bounds), max(bounds), (low, high), (width, height))
     with _ONE_AT_A_TIME:
-        picture = _Picture(plot, width, height, colours, monochrome)
-        return to_strips(picture.ansi(drawable, values), width)
+        framed = frame(around, width, height)
+        if not framed.width or not framed.height:
+            return Picture()
+        canvas = _paint(plot, shown, framed, around, ink)
+        return Picture(_strips(framed, canvas, ink), framed.start, framed.width, framed.height, low, high)
 
 
-def _scaled(plot: Plot) -> list[Curve]:
-    """The curves as they are drawn: on a logarithmic axis, what is not above 0 has no place."""
-    if not plot.log:
-        return list(plot.curves)
-    return [
-        Curve(
-            curve.role,
-            tuple((x, math.log10(y) if y is not None and y > 0 else None) for x, y in curve.points),
-        )
-        for curve in plot.curves
-    ]
+class _Shown:
+    """The part of a series that is in view, with one point beyond on either side, ready to be drawn."""
+
+    def __init__(self, series: Series, log: bool, low: float, high: float) -> None:
+        self.series, self.log = series, log
+        first, last = bisect_left(series.x, low), bisect_right(series.x, high)
+        self.inside = slice(first, last)
+        self.part = slice(max(0, first - 1), last + 1)
+        self.shift = first - self.part.start
+        self.length = last - first
+        self.x = series.x[self.part]
+        self.y = self._ready(series.y)
+        self.raw = None if series.raw is None else self._ready(series.raw)
+        banded = series.band is not None and any(value is not None for value in series.band.lower[self.part])
+        self.lower = self._ready(series.band.lower) if series.band is not None and banded else None
+        self.upper = self._ready(series.band.upper) if series.band is not None and banded else None
+        if self.lower is not None and log:  # a band that reaches below 0 goes to the floor, it does not vanish
+            self.lower = [
+                -LARGEST if low is None and high is not None else low
+                for low, high in zip(self.lower, self.upper or (), strict=True)
+            ]
+
+    def _ready(self, values: Values) -> list[float | None]:
+        return [_log(value) if self.log else _finite(value) for value in values[self.part]]
+
+    def bounds(self) -> Iterator[float]:
+        """The lowest and highest values in view; of the points beyond where there is none within."""
+        lines = [line for line in (self.y, self.raw, self.lower, self.upper) if line is not None]
+        within = [_present(line[self.shift : self.shift + self.length]) for line in lines]
+        if not any(within):
+            within = [_present(line) for line in lines]
+        for line in within:
+            if line:
+                yield min(line)
+                yield max(line)
 
 
-class _Picture:
-    def __init__(self, plot: Plot, width: int, height: int, colours: Palette, monochrome: bool) -> None:
-        from plotext._figure import _figure_class
+def _present(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None and value > -LARGEST]
 
-        self.plot, self.width, self.height, self.colours = plot, width, height, colours
-        self.monochrome = monochrome
-        self.figure = _figure_class()
-        self.figure._limit_size(False, False)
-        self.figure.plot_size(width, height)
 
-    def ansi(self, curves: Sequence[Curve], values: Sequence[float]) -> str:
-        self._frame()
-        low = self._vertical_axis(min(values), max(values))
-        last = max(2, self.plot.last_epoch)
-        self._horizontal_axis(last)
-        for curve in curves:
-            self._curve(curve)
-        self._improvements(low, last)
-        self._best(curves)
-        return str(self.figure.build())
+def _finite(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return min(max(value, -LARGEST), LARGEST)
 
-    def _frame(self) -> None:
-        self.figure.canvas_color("default")
-        self.figure.axes_color("default")
-        self.figure.ticks_color(self.colours.faint)
-        self.figure.xaxes(True, False)
-        self.figure.yaxes(True, False)
 
-    def _vertical_axis(self, low: float, high: float) -> float:
-        """Frame the values with round numbers; returns where the axis begins."""
-        count = max(2, self.height // 3)
-        if self.plot.log:
-            named = axes.log_ticks(10**low, 10**high, count)
-            ticks = [math.log10(value) for value in named]
+def _log(value: float | None) -> float | None:
+    value = _finite(value)
+    return math.log10(value) if value is not None and value > 0 else None
+
+
+# axes
+
+
+def _axes(plot: Plot, low: float, high: float, x: tuple[float, float], room: tuple[int, int]) -> Axes:
+    count = max(2, room[1] // 3)
+    if plot.log:
+        named = axes.log_ticks(10.0**low, 10.0**high, count)
+        ticks = [math.log10(value) for value in named]
+    else:
+        named = ticks = axes.value_ticks(low, high, count)
+        if plot.within is not None:
+            inside = [tick for tick in ticks if plot.within[0] <= tick <= plot.within[1]]
+            named = ticks = inside if len(inside) > 1 else ticks
+    values = tuple(zip(ticks, axes.labels(named, log=plot.log), strict=True))
+    return Axes(ticks[0], ticks[-1], values, *x, _places(plot.x_axis, x, max(1, room[0] // 12)))
+
+
+def _places(axis: XAxis, x: tuple[float, float], count: int) -> tuple[tuple[float, str], ...]:
+    low, high = x
+    if axis is XAxis.EPOCH and low == 1 and high == int(high):
+        return tuple((tick, str(tick)) for tick in axes.epoch_ticks(int(high), count) if tick <= high)
+    if axis is XAxis.MINUTES:
+        ticks = axes.inner_ticks(low, high, count, whole=False)
+        return tuple(zip(ticks, (text.strip() for text in axes.labels(ticks, log=False)), strict=True))
+    return tuple((tick, axes.count_label(tick)) for tick in axes.inner_ticks(low, high, count, whole=True))
+
+
+# the canvas
+
+
+def _paint(plot: Plot, shown: Sequence[_Shown], framed: Frame, around: Axes, ink: Ink) -> Canvas:
+    painter = _Painter(Canvas(framed.width, framed.height), around, ink)
+    for one in shown:
+        painter.band(one)
+    for one in sorted(shown, key=lambda one: not one.series.faint):
+        painter.series(one)
+    for mark in plot.marks:
+        painter.mark(mark, plot)
+    return painter.canvas
+
+
+class _Painter:
+    def __init__(self, canvas: Canvas, around: Axes, ink: Ink) -> None:
+        self.canvas, self.around, self.ink = canvas, around, ink
+        self._columns: dict[tuple[int, int], tuple[Sequence[float], list[float]]] = {}
+
+    def _envelope(self, x: Sequence[float], y: Values, columns: int, rows: int) -> Envelope:
+        return envelope(self._at(x, columns), y, Scale(self.around.low, self.around.high, rows), columns)
+
+    def _at(self, x: Sequence[float], columns: int) -> list[float]:
+        """The columns at which points stand, worked out once for all lines that share their x."""
+        key = (hash(x), columns)
+        known = self._columns.get(key)
+        if known is not None and known[0] == x:
+            return known[1]
+        scale = Scale(self.around.left, self.around.right, columns)
+        zero, factor = 0.5 - scale.low * scale.factor, scale.factor
+        found = [zero + one * factor for one in x]
+        self._columns[key] = (x, found)
+        return found
+
+    def band(self, one: _Shown) -> None:
+        if one.lower is None or one.upper is None:
+            return
+        coloured = not (self.ink.monochrome or self.ink.ascii_only)
+        columns, rows = self.canvas.width, self.canvas.height * (8 if coloured else 1)
+        lower, upper = (self._envelope(one.x, line, columns, rows) for line in (one.lower, one.upper))
+        if coloured:
+            self.canvas.band(lower, upper, self.ink.tint(one.series))
         else:
-            named = ticks = axes.value_ticks(low, high, count)
-            if self.plot.within is not None:
-                bottom, top = self.plot.within
-                named = ticks = [tick for tick in ticks if bottom <= tick <= top]
-        self.figure.ylim(ticks[0], ticks[-1])
-        self.figure.yticks(ticks, axes.labels(named, log=self.plot.log))
-        return ticks[0]
+            sign = glyphs.SHADE_ASCII if self.ink.ascii_only else glyphs.SHADE
+            self.canvas.shade(lower, upper, sign, self.ink.faint(one.series))
 
-    def _horizontal_axis(self, last: int) -> None:
-        ticks = axes.epoch_ticks(last, max(1, self.width // 12))
-        self.figure.xlim(1, last)
-        self.figure.xticks(ticks, [str(tick) for tick in ticks])
+    def series(self, one: _Shown) -> None:
+        if one.raw is not None:
+            self._line(one, one.raw, self.ink.faint(one.series), BACK)
+        self._line(one, one.y, self.ink.line(one.series), BACK if one.series.faint else FRONT)
 
-    def _curve(self, curve: Curve) -> None:
-        colour = colour_of(curve.role, self.colours)
-        # without colour the two must differ in shape
-        dotted = self.monochrome and curve.role is Role.VALIDATION
-        for piece in stretches(curve.points):
-            points: list[Point] = decimate(piece, self.width if dotted else 2 * self.width)
-            x, y = [p[0] for p in points], [p[1] for p in points]
-            if dotted or len(points) == 1:
-                self.figure.scatter(x, y, marker="•", color=colour)
-            else:
-                self.figure.plot(x, y, marker="braille", color=colour)
-
-    def _improvements(self, floor: float, last: int) -> None:
-        shown = [epoch for epoch in self.plot.improved if epoch <= last and epoch != self.plot.best]
-        if shown:
-            self.figure.scatter(shown, [floor] * len(shown), marker=IMPROVED, color=self.colours.faint)
-
-    def _best(self, curves: Sequence[Curve]) -> None:
-        points = next((dict(curve.points) for curve in curves if curve.role is Role.VALIDATION), {})
-        height = points.get(self.plot.best) if self.plot.best is not None else None
-        if self.plot.best is not None and height is not None:
-            self.figure.scatter([self.plot.best], [height], marker=BEST, color=self.colours.text)
-
-
-def colour_of(role: Role, colours: Palette) -> RGB:
-    """The colour of a curve."""
-    return colours.train if role is Role.TRAIN else colours.validation
-
-
-def to_strips(ansi: str, width: int) -> list[Strip]:
-    """Plotext's coloured text as lines for the screen."""
-    return [Strip(_segments(line), width) for line in ansi.rstrip("\n").split("\n")]
-
-
-def _segments(line: str) -> list[Segment]:
-    style: Style | None = None
-    segments = []
-    for codes, text in _ANSI.findall(line):
-        if text:
-            segments.append(Segment(text, style))
+    def _line(self, one: _Shown, y: Values, colour: RGB, rank: int) -> None:
+        sign = self.ink.marker(one.series)
+        behind = rank == BACK
+        if sum(value is not None for value in y) == 1:
+            self.canvas.signs_along(self._cells(one.x, y), sign or self.ink.dot, colour, rank)
+        elif sign is None or (behind and not self.ink.ascii_only):
+            line = self._envelope(one.x, y, self.canvas.width * WIDE, self.canvas.height * TALL)
+            self.canvas.line(line, colour, rank, dotted=behind and self.ink.monochrome)
         else:
-            style = _style(codes)
-    return segments
+            self.canvas.signs_along(self._cells(one.x, y), "'" if behind else sign, colour, rank)
+
+    def _cells(self, x: Sequence[float], y: Values) -> Envelope:
+        return self._envelope(x, y, self.canvas.width, self.canvas.height)
+
+    # marks
+
+    def mark(self, mark: Mark, plot: Plot) -> None:
+        if not self.around.left <= mark.x <= self.around.right:
+            return
+        column = min(self.canvas.width - 1, math.floor(self._at((mark.x,), self.canvas.width)[0]))
+        glyph = glyphs.MARKS[mark.kind]
+        row = self._row(mark, plot) if glyph.place is glyphs.Place.LINE else 0
+        if glyph.place is glyphs.Place.TOP:
+            row = self.canvas.height - 1
+        if row is not None:
+            colour = self._mark_colour(mark, plot)
+            self.canvas.sign(column, row, glyph.shown(ascii_only=self.ink.ascii_only), colour, TOP)
+
+    def _row(self, mark: Mark, plot: Plot) -> int | None:
+        """The row in which the marked line is at the mark."""
+        if mark.series is None:
+            return None
+        series = plot.series[mark.series]
+        place = bisect_left(series.x, mark.x)
+        if place == len(series.x) or series.x[place] != mark.x:
+            return None
+        value = _log(series.y[place]) if plot.log else _finite(series.y[place])
+        if value is None:
+            return None
+        row = Scale(self.around.low, self.around.high, self.canvas.height).place(value)
+        return min(max(math.floor(row), 0), self.canvas.height - 1)
+
+    def _mark_colour(self, mark: Mark, plot: Plot) -> RGB:
+        palette = self.ink.palette
+        if mark.kind is MarkKind.DIVERGED:
+            return palette.error
+        if mark.kind in (MarkKind.RESUMED, MarkKind.COUNT, MarkKind.LEARNING_RATE):
+            return palette.warning
+        if mark.kind is MarkKind.IMPROVED:
+            return palette.faint
+        compared = mark.series is not None and plot.series[mark.series].colour is not None
+        return self.ink.colour(plot.series[mark.series]) if compared and mark.series is not None else palette.text
 
 
-def _style(codes: str) -> Style | None:
-    parts = codes.split(";")
-    if parts[:2] == ["38", "2"] and len(parts) == 5:
-        return Style(color=Color.from_rgb(*map(int, parts[2:])))
-    return None
+# lines for the screen
+
+
+def _strips(framed: Frame, canvas: Canvas, ink: Ink) -> tuple[Strip, ...]:
+    faint = style(ink.palette.faint)
+    lines = [line.translate(glyphs.AXES_TO_ASCII) for line in framed.lines] if ink.ascii_only else framed.lines
+    strips = []
+    for row, line in enumerate(lines):
+        if row >= framed.height:
+            strips.append(Strip([Segment(line, faint)], framed.start + framed.width))
+            continue
+        segments = [Segment(line[: framed.start], faint)]
+        segments += [Segment(text, style(colour, tint)) for text, colour, tint in canvas.row(framed.height - 1 - row)]
+        strips.append(Strip(segments, framed.start + framed.width))
+    return tuple(strips)
