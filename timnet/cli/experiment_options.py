@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -28,8 +28,12 @@ class ExperimentOptions:
         ),
     ]  # fmt: skip
     preset: Annotated[
-        str, typer.Option(metavar="NAME", help="Named settings: github, seed, demo.", autocompletion=complete.presets)
-    ] = "github"
+        str,
+        typer.Option(
+            metavar="NAME", help="Named settings: github, seed, demo; several with commas.",
+            autocompletion=complete.presets,
+        ),
+    ] = "github"  # fmt: skip
     folds: Annotated[int | None, typer.Option(metavar="N", help="How many folds.")] = None
     only: Annotated[str, typer.Option(metavar="FOLDS", help="Only these folds, e.g. 1,2 or 1-3.")] = ""
     protocol: Annotated[
@@ -77,27 +81,55 @@ class ExperimentOptions:
         """The same as the core understands it."""
         from timnet.queue.plan import Request, chosen_sequence, parse_folds
 
-        rule = ("check_every", "check_from", "monitor", "min_delta", "patience", "select")
-        given = tuple((name, getattr(self, name)) for name in rule if getattr(self, name) is not None)
         return Request(
             corpora=chosen_sequence(self.corpora),
-            preset=self.preset,
+            presets=chosen_sequence([self.preset]),
             protocol=self.protocol,
             folds=self.folds,
             only=parse_folds(self.only),
             seeds=tuple(self.seed or ()),
             epochs=self.epochs,
             changes=tuple(self.changes or ()),
-            rule=given,
+            rule=self._rule(),
             tags=tuple(self.tag or ()),
             note=self.note,
             priority=self.priority,
         )
 
+    def again(self, request: Request) -> Request:
+        """``request`` once more, but for what was given; tags come on top of those it has."""
+        from timnet.queue.plan import parse_folds, with_changes
+
+        epochs = () if self.epochs is None else (f"epochs={self.epochs}",)
+        rule = tuple(f"{name}={value}" for name, value in self._rule())
+        return replace(
+            with_changes(request, (*(self.changes or ()), *epochs, *rule)),
+            only=parse_folds(self.only) or request.only,
+            seeds=tuple(self.seed or request.seeds),
+            tags=tuple(dict.fromkeys((*request.tags, *(self.tag or ())))),
+            note=self.note,
+            priority=self.priority,
+        )
+
+    def _rule(self) -> tuple[tuple[str, Any], ...]:
+        """What was given of the checkpoint rule."""
+        names = ("check_every", "check_from", "monitor", "min_delta", "patience", "select")
+        return tuple((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
+
 
 def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a Typer command the fields of :class:`ExperimentOptions`; it gets them as ``options``."""
+    return _with_options(command, {})
+
+
+def with_options_again(command: Callable[..., None]) -> Callable[..., None]:
+    """As :func:`with_experiment_options`, without what an experiment that is there has settled already."""
+    return _with_options(command, {"corpora": [], "preset": "github", "folds": None, "protocol": None})
+
+
+def _with_options(command: Callable[..., None], settled: Mapping[str, Any]) -> Callable[..., None]:
     hints = get_type_hints(ExperimentOptions, include_extras=True)
+    asked = [field for field in fields(ExperimentOptions) if field.name not in settled]
     ours = [
         inspect.Parameter(
             field.name,
@@ -105,18 +137,18 @@ def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]
             default=inspect.Parameter.empty if field.default is MISSING else field.default,
             annotation=hints[field.name],
         )
-        for field in fields(ExperimentOptions)
+        for field in asked
     ]
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
 
     @functools.wraps(command)
     def wrapped(*args: Any, **given: Any) -> None:
-        options = ExperimentOptions(**{field.name: given.pop(field.name) for field in fields(ExperimentOptions)})
-        command(*args, options=options, **given)
+        chosen = {field.name: given.pop(field.name) for field in asked}
+        command(*args, options=ExperimentOptions(**settled, **chosen), **given)
 
-    positional = [parameter for parameter in own if parameter.name == "context"]
-    rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p.name != "context"]
-    wrapped.__signature__ = inspect.Signature([*positional, *ours, *rest])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {p.name: p.annotation for p in [*positional, *ours, *rest]}
+    leading = [parameter for parameter in own if parameter.default is inspect.Parameter.empty]
+    rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p not in leading]
+    wrapped.__signature__ = inspect.Signature([*leading, *ours, *rest])  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {p.name: p.annotation for p in [*leading, *ours, *rest]}
     return wrapped

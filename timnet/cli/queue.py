@@ -8,9 +8,10 @@ import typer
 
 from timnet.cli import complete
 from timnet.cli.context import reading
-from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
+from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options, with_options_again
 from timnet.cli.help import examples
-from timnet.cli.output import describe, print_json, print_table, say, state_text
+from timnet.cli.output import print_json, print_table, say, state_text
+from timnet.cli.planned import queue_or_tell
 from timnet.errors import BadInput
 from timnet.states import Command
 
@@ -25,7 +26,17 @@ Ids = Annotated[
         autocompletion=complete.runs,
     ),
 ]
+Again = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXPERIMENT",
+        help="What to train again: 7, or its fold 7.3.",
+        show_default=False,
+        autocompletion=complete.runs,
+    ),
+]
 All = Annotated[bool, typer.Option("--all", help="Every run this applies to.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be queued and how long it takes, and stop.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -41,34 +52,37 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def add(
     context: typer.Context,
     options: ExperimentOptions,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be queued, and stop.")] = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Queue experiments: corpora x seeds x settings, one run a fold."""
-    from timnet.export.contract import planned_object, run_object
-    from timnet.queue.plan import plan
-    from timnet.registry.experiments import chosen_folds
+    with reading(context) as (registry, settings):
+        queue_or_tell(registry, settings, options.request(), dry_run=dry_run, as_json=as_json)
 
-    with reading(context) as (registry, _):
-        planned = plan(registry, options.request())
-        runs = sum(len(chosen_folds(one.only, one.folds)) for one in planned)
-        if dry_run and as_json:
-            print_json([planned_object(one) for one in planned])
-            return
-        if dry_run:
-            for one in planned:
-                changed = f"{one.corpus.name} {one.preset} {one.protocol} seed {one.seed}, {one.config.epochs} epochs"
-                say(f"would queue {changed}, selection {one.config.selection}")
-            say(f"{len(planned)} experiments, {runs} runs")
-            return
-        made = registry.experiments.create(planned)
-        queued = [run for experiment in made for run in registry.runs.of_experiment(experiment.id)]
-    if as_json:
-        print_json([run_object(run) for run in queued])
-        return
-    for experiment in made:
-        say(describe(experiment))
-    say(f"{runs} runs queued; work on them with: timnet work")
+
+@app.command("again", epilog=examples("queue again 7 --set lr=5e-4", "queue again 7.3 --epochs 50 --dry-run"))
+@with_options_again
+def again(
+    context: typer.Context,
+    experiment: Again,
+    options: ExperimentOptions,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """Queue an experiment once more, but with other settings: same corpus, protocol, seed and folds.
+
+    So the two can be compared fold by fold: timnet runs compare 7 8.
+    """
+    from timnet.queue.plan import again as once_more
+    from timnet.queue.service import expand_ids
+
+    with reading(context) as (registry, settings):
+        keys = expand_ids(registry, [experiment])
+        only = tuple(int(key.partition(".")[2]) for key in keys) if "." in experiment else ()
+        found = once_more(registry, int(keys[0].partition(".")[0]), only)
+        for remark in found.remarks:
+            say(f"note: {remark}")
+        queue_or_tell(registry, settings, options.again(found.request), dry_run=dry_run, as_json=as_json)
 
 
 @app.command("ls", epilog=examples("queue ls", "queue ls --json"))
