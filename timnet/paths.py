@@ -72,6 +72,10 @@ class RunPaths:
         """Penultimate layer of every utterance of the corpus, float32 ``[n, filters]``; row i is item i."""
         return self.folder / "embeddings.npy"
 
+    def places(self, *, whole: bool) -> Path:
+        """Where t-SNE has put this run's test utterances, or for a ``whole`` experiment those of all its folds."""
+        return self.folder / ("tsne-experiment.npz" if whole else "tsne.npz")
+
     @property
     def confusion(self) -> Path:
         """The confusion matrix of a run whose single predictions are not known, as JSON (``timnet/imports``)."""

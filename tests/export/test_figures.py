@@ -16,6 +16,7 @@ from timnet.export.figures.confusion import draw_confusion
 from timnet.export.figures.curves import draw_curves, smoothed_floor
 from timnet.export.figures.embeddings import draw_tsne
 from timnet.export.figures.style import house_style, render
+from timnet.export.placed import placed
 from timnet.records import TrainingConfig
 from timnet.registry import Registry
 
@@ -113,7 +114,7 @@ def test_tsne_shows_every_test_utterance_once(registry):
     labels = [found.classes.index(u.label) for u in registry.corpora.utterances(experiment.corpus_id)]
     assert np.bincount(found.truth).tolist() == np.bincount(labels).tolist()
     with house_style():
-        figure = draw_tsne(experiment, found, None)
+        figure = draw_tsne(experiment, placed(registry, experiment), None)
     points = sum(len(one.get_offsets()) for one in figure.axes[0].collections)
     said = words(figure)
     assert points == 40
@@ -125,7 +126,7 @@ def test_tsne_shows_every_test_utterance_once(registry):
 def test_tsne_of_one_fold_speaks_of_one_network(registry):
     experiment = registry.experiments.get(2)
     with house_style():
-        said = words(draw_tsne(experiment, gather.embedded(registry, experiment, 2), 2))
+        said = words(draw_tsne(experiment, placed(registry, experiment, 2), 2))
     assert "7 test utterances, fold 2 of 10" in said
     assert "(optimistic)" in said
     assert "networks" not in said

@@ -53,13 +53,17 @@ class Pooled:
 class Embedded:
     """Test utterances embedded by networks that were not trained on them.
 
-    ``vectors`` float32 ``[n, filters]``, ``truth`` int64 ``[n]``; ``folds`` networks took part, whose spaces
-    were moved onto the first one's (:func:`timnet.evaluation.alignment.align`).
+    ``vectors`` float32 ``[n, filters]``; ``truth`` and ``predicted`` int64 ``[n]``, class indices; ``item`` int64
+    ``[n]``, rows of the corpus; ``fold`` int64 ``[n]``. ``folds`` networks took part, whose spaces were moved onto
+    the first one's (:func:`timnet.evaluation.alignment.align`).
     """
 
     classes: tuple[str, ...]
     vectors: NDArray[np.float32]
     truth: NDArray[np.int64]
+    predicted: NDArray[np.int64]
+    item: NDArray[np.int64]
+    fold: NDArray[np.int64]
     folds: int
 
 
@@ -137,8 +141,15 @@ def embedded(registry: Registry, experiment: Experiment, fold: int | None = None
         raise BadInput(f"the folds of experiment {experiment.id} left embeddings of different widths: {sorted(widths)}")
     tested = [registry.results.predictions(run.id) for run, _ in files]
     vectors = [space[one.item] for space, one in zip(align(spaces), tested, strict=True)]
-    truth = [one.truth for one in tested]
-    return Embedded(corpus.classes, np.concatenate(vectors), np.concatenate(truth), len(files))
+    return Embedded(
+        classes=corpus.classes,
+        vectors=np.concatenate(vectors),
+        truth=np.concatenate([one.truth for one in tested]),
+        predicted=np.concatenate([one.predicted for one in tested]),
+        item=np.concatenate([one.item for one in tested]),
+        fold=np.repeat([run.fold for run, _ in files], [len(one.item) for one in tested]),
+        folds=len(files),
+    )
 
 
 def _embeddings_file(registry: Registry, run: Run) -> Path | None:

@@ -15,6 +15,7 @@ from timnet.errors import BadInput
 from timnet.export import gather, writers
 from timnet.export.contract import fold_object, result_object, run_details, to_json
 from timnet.export.figures.style import check_format, format_of, house_style, render
+from timnet.export.placed import placed
 from timnet.export.results import fold_rows, result_rows
 from timnet.files import write_bytes, write_text
 from timnet.records import Experiment
@@ -168,7 +169,7 @@ def _tsne_maker(registry: Registry, experiment: Experiment, fold: int | None) ->
     def draw() -> Figure:
         from timnet.export.figures.embeddings import draw_tsne
 
-        return draw_tsne(experiment, gather.embedded(registry, experiment, fold), fold)
+        return draw_tsne(experiment, placed(registry, experiment, fold), fold)
 
     return draw
 

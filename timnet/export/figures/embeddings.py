@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from timnet.evaluation.tsne import fitting_perplexity, tsne
 from timnet.export.colours import CLASS_COLOURS, colours_of
 from timnet.export.figures.style import facts, folds_text, frame, new_figure
-from timnet.export.gather import Embedded
+from timnet.export.placed import Placed
 from timnet.records import Experiment
 from timnet.text import clean
 
@@ -25,21 +24,18 @@ OTHER_MARKERS = "<>hd8H"
 MANY = 600  # points; from there on they are drawn smaller
 
 
-def draw_tsne(experiment: Experiment, embedded: Embedded, fold: int | None) -> Figure:
-    """The t-SNE picture, seeded with the experiment's seed; ``fold`` names the one fold it shows, if one.
-
-    Raises :class:`timnet.errors.BadInput` as :func:`timnet.evaluation.tsne.tsne` does.
-    """
-    n = len(embedded.truth)
-    placed = tsne(embedded.vectors, experiment.seed)
+def draw_tsne(experiment: Experiment, placed: Placed, fold: int | None) -> Figure:
+    """The t-SNE picture; ``fold`` names the one fold it shows, if one."""
+    embedded, places = placed.embedded, placed.places
+    n = len(places)
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     colours = colours_of(embedded.classes)
     for index, name in enumerate(embedded.classes):
         here = embedded.truth == index
         axes.scatter(
-            placed[here, 0],
-            placed[here, 1],
+            places[here, 0],
+            places[here, 1],
             s=24 if n < MANY else 13,
             color=colours[name],
             marker=MARKERS.get(name, OTHER_MARKERS[index % len(OTHER_MARKERS)]),
@@ -53,12 +49,11 @@ def draw_tsne(experiment: Experiment, embedded: Embedded, fold: int | None) -> F
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="class (utterances)", alignment="left")
     of = f"fold {fold} of {experiment.folds}" if fold else folds_text(embedded.folds, experiment.folds)
     title = f"{experiment.corpus}: t-SNE of {n} test utterances, {of}"
-    frame(figure, title, facts(experiment), _note(n, embedded.folds))
+    frame(figure, title, facts(experiment), _note(placed.perplexity, embedded.folds))
     return figure
 
 
-def _note(n: int, folds: int) -> str:
-    perplexity = fitting_perplexity(n)
+def _note(perplexity: float, folds: int) -> str:
     note = (
         "Penultimate layer of each utterance, from the network that was not trained on it "
         f"(t-SNE, perplexity {perplexity:.3g}; axes have no unit)."
