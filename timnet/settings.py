@@ -58,7 +58,7 @@ class Settings:
     threads: int = 1
     max_crashes: int = 5
     device: str = "auto"
-    theme: str = "textual-dark"
+    theme: str = "timnet-dark"
     glyphs: str = "auto"
     notify: Notify = field(default_factory=Notify)
     keys: tuple[tuple[str, str], ...] = ()

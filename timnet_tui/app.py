@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.app import App, SystemCommand
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from timnet.settings import Settings
-from timnet_tui.actions import Place, at, bindings, keys_of
+from timnet_tui import signs, themes
+from timnet_tui.actions import Place, at, bindings, key_name
+from timnet_tui.keymap import keymap_of
 from timnet_tui.messages import CommandEnded, PlaceChosen, SnapshotTaken, Undo
 from timnet_tui.poller import Poller
 from timnet_tui.reader import Reader, RegistryReader
@@ -26,7 +28,6 @@ from timnet_tui.watch import Watch
 
 #: how long a thread that draws or reads may keep the interpreter while the event loop wants it
 SWITCH_SECONDS = 0.001
-DARK_THEME, LIGHT_THEME = "textual-dark", "textual-light"
 #: the main screens, loaded when they are first gone to
 MAIN_SCREENS = {
     Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
@@ -63,6 +64,13 @@ class TimnetApp(App[None]):
         self.db = db
         self.settings = settings
         self.clock = clock
+        self.keymap = keymap_of(settings.keys)
+        self.set_keymap(self.keymap.for_textual())
+        self.ascii_only = signs.ascii_only(settings.glyphs)
+        if self.ascii_only:
+            self._filters.append(signs.AsciiSigns.for_choice(settings.glyphs))
+        for theme in themes.themes():
+            self.register_theme(theme)
         self.snapshot: Snapshot | None = None
         #: what the grid shall select as soon as it can: an experiment and a fold
         self.wanted_cell: tuple[int, int] | None = None if open_experiment is None else (open_experiment, 1)
@@ -72,9 +80,11 @@ class TimnetApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the grid and begin to look."""
-        self.theme = self.settings.theme if self.settings.theme in self.available_themes else DARK_THEME
+        self.theme = self.settings.theme if self.settings.theme in self.available_themes else themes.DEFAULT
         if self.theme != self.settings.theme:
             self.toast(CommandEnded(f"there is no theme {self.settings.theme!r}", failed=True))
+        for complaint in self.keymap.complaints:
+            self.toast(CommandEnded(complaint, failed=True))
         self.switch_mode(Place.GRID)
         self._poller.start()
 
@@ -146,11 +156,13 @@ class TimnetApp(App[None]):
         self.run_worker(lambda: self.post_message(undo.job()), thread=True, group="commands", exit_on_error=False)
 
     def action_theme(self) -> None:
-        """From dark to light or back; a theme of the user's own is what it returns to."""
-        mine = self.settings.theme if self.settings.theme in self.available_themes else DARK_THEME
-        want_dark = not self.current_theme.dark
-        own_fits = self.available_themes[mine].dark is want_dark
-        self.theme = mine if own_fits else (DARK_THEME if want_dark else LIGHT_THEME)
+        """The next of our themes, and one of Textual's where that is the user's own."""
+        own = [self.settings.theme] if self.settings.theme in self.available_themes else []
+        self.theme = themes.after(self.theme, list(dict.fromkeys([*own, *themes.MEANT_FOR])))
+
+    def action_choose_theme(self, name: str) -> None:
+        """One theme, by its name."""
+        self.theme = name
 
     async def action_help(self) -> None:
         """All keys and signs."""
@@ -163,8 +175,14 @@ class TimnetApp(App[None]):
         for action in at(place):
             if action.id != "command_palette":
                 target = screen if place in action.places else self
-                title = f"{action.label} ({keys_of(action)})"
+                title = f"{action.label} ({self.keymap.shown(action, place)})"
                 yield SystemCommand(title, action.help, getattr(target, f"action_{action.id}"))
+        for name, meant_for in themes.MEANT_FOR.items():
+            yield SystemCommand(f"theme {name}", meant_for, partial(self.action_choose_theme, name))
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as people write it, in the footer."""
+        return binding.key_display or key_name(binding.key)
 
 
 def run(db: Path, settings: Settings, open_experiment: int | None = None) -> None:

@@ -176,7 +176,7 @@ def app_with(
     *,
     runs: Sequence[Run] | None = None,
     answers: Answers | None = None,
-    theme: str = "textual-dark",
+    theme: str = "timnet-dark",
     **more: object,
 ) -> TimnetApp:
     """The app over a fake reader and a clock that stands still."""

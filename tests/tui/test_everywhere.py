@@ -14,16 +14,18 @@ from timnet_tui.messages import CommandEnded, Undo
 from timnet_tui.screens.grid import GridScreen
 from timnet_tui.screens.help import Help
 from timnet_tui.screens.run import RunScreen
+from timnet_tui.themes import MEANT_FOR
 from timnet_tui.widgets.tabs import PlaceTabs
 
 
 @proves("anywhere.theme")
-async def test_t_changes_between_dark_and_light_and_back_to_ones_own() -> None:
+async def test_t_goes_through_all_themes_and_back_to_ones_own() -> None:
     app = app_with(theme="nord")
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
-        await pilot.press("t")
-        assert not app.current_theme.dark
+        for name in MEANT_FOR:
+            await pilot.press("t")
+            assert app.theme == name
         await pilot.press("t")
         assert app.theme == "nord"
 
@@ -50,7 +52,8 @@ async def test_the_palette_offers_every_action_of_the_screen() -> None:
         for place in (Place.GRID, Place.RUN):
             await until(pilot, lambda place=place: getattr(app.screen, "PLACE", None) == place)
             offered = {command.help for command in app.get_system_commands(app.screen)}
-            assert offered == {action.help for action in at(place) if action.id != "command_palette"}
+            actions = {action.help for action in at(place) if action.id != "command_palette"}
+            assert offered == actions | set(MEANT_FOR.values())
             await pilot.press("enter")
         await pilot.press("ctrl+p")
         assert type(app.screen).__name__ == "CommandPalette"

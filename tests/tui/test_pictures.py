@@ -14,7 +14,7 @@ from timnet_tui.snapshot import Health
 from timnet_tui.widgets.grid import FoldGrid
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (160, 48)], ids=["80x24", "160x48"])
-THEMES = pytest.mark.parametrize("theme", ["textual-dark", "textual-light"], ids=["dark", "light"])
+THEMES = pytest.mark.parametrize("theme", ["timnet-dark", "timnet-light"], ids=["dark", "light"])
 
 
 async def _settled(pilot: Pilot[None]) -> None:

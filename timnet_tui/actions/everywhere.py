@@ -11,7 +11,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", ("escape", "backspace"), "back", "Go back to the screen before", "Look", _OVER, footer=_OVER),
     Action("show_grid", ("1",), "grid", "Experiments by folds", "Screens", _ANY),
     Action("undo", ("u",), "undo", "Take back the last thing that can be taken back", "Timnet", _ANY),
-    Action("theme", ("t",), "theme", "Change between dark and light", "Timnet", _ANY),
+    Action("theme", ("t",), "theme", "Go to the next theme", "Timnet", _ANY),
     Action("help", ("question_mark", "f1"), "help", "Show all keys and signs", "Timnet", _ANY, footer=_ANY),
     Action("command_palette", ("ctrl+p",), "palette", "Find an action by its name", "Timnet", _ANY),
     Action("quit", ("q", "ctrl+q", "ctrl+c"), "quit", "Close this view; training goes on", "Timnet", _ANY, footer=_ANY),

@@ -18,7 +18,7 @@ from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
 from timnet_tui.looks.grid import GridPage, GridWatch
 from timnet_tui.looks.run import Detail
-from timnet_tui.palette import palette
+from timnet_tui.palette import palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.snapshot import Health, Snapshot
@@ -137,7 +137,7 @@ class GridScreen(RegistryScreen):
     def _show_curves(self, detail: Detail | None) -> None:
         run, row = self.grid.run, self.grid.row
         about = self.query_one("#about", Static)
-        colours = palette(dark=self.app.current_theme.dark)
+        colours = palette_of(self.app.current_theme)
         accuracy, loss = self.query_one("#accuracy", Chart), self.query_one("#loss", Chart)
         if run is None:
             self._detail = None
@@ -155,7 +155,7 @@ class GridScreen(RegistryScreen):
         loss.show(loss_plot(detail, log=self._log_scale), "no epoch is finished yet")
 
     def _first_run(self, snapshot: Snapshot) -> Text:
-        colours = palette(dark=self.app.current_theme.dark)
+        colours = palette_of(self.app.current_theme)
         failing = snapshot.health is Health.FAILING
         title = "The registry cannot be read." if failing else "No experiments yet."
         where = clean(snapshot.problem or str(snapshot.db))

@@ -14,8 +14,9 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from timnet_tui.actions import ACTIONS, Action, Place, keys_of
-from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette
+from timnet_tui.actions import ACTIONS, Action, Place
+from timnet_tui.keymap import Keymap
+from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette_of
 from timnet_tui.render import style
 
 STATES = {
@@ -48,8 +49,9 @@ class _Page(Widget):
     DEFAULT_CSS = "_Page { height: auto; }"
 
     def render(self) -> RenderResult:
-        colours = palette(dark=self.app.current_theme.dark)
-        return Group(_keys(colours), Text(), _signs(colours), Text(), Text(SMALL_PRINT, style(colours.faint)))
+        colours = palette_of(self.app.current_theme)
+        keymap: Keymap = getattr(self.app, "keymap", Keymap())
+        return Group(_keys(colours, keymap), Text(), _signs(colours), Text(), Text(SMALL_PRINT, style(colours.faint)))
 
 
 SMALL_PRINT = (
@@ -60,12 +62,12 @@ SMALL_PRINT = (
 )
 
 
-def _keys(colours: Palette) -> Table:
+def _keys(colours: Palette, keymap: Keymap) -> Table:
     table = _table()
     for group, actions in groupby(ACTIONS, key=lambda action: action.group):
         table.add_row(Text(group, style(colours.accent, bold=True)))
         for action in actions:
-            table.add_row(Text(keys_of(action), style(colours.text, bold=True)), _help(action, colours))
+            table.add_row(Text(keymap.shown(action), style(colours.text, bold=True)), _help(action, colours))
     return table
 
 

@@ -17,7 +17,7 @@ from timnet_tui.actions import Place, bindings
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
 from timnet_tui.looks.run import Detail, RunWatch
-from timnet_tui.palette import RGB, Palette, palette
+from timnet_tui.palette import RGB, Palette, palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.snapshot import Snapshot
@@ -113,7 +113,7 @@ class RunScreen(RegistryScreen):
         detail = self._detail
         if detail is None:
             return
-        self.query_one("#title", Static).update(run_title(detail.run, palette(dark=self.app.current_theme.dark)))
+        self.query_one("#title", Static).update(run_title(detail.run, palette_of(self.app.current_theme)))
         self.query_one("#accuracy", Chart).show(accuracy_plot(detail), NO_EPOCH)
         self.query_one("#loss", Chart).show(loss_plot(detail, log=self._log_scale), NO_EPOCH)
         self.query_one(Facts).show(detail)

@@ -14,7 +14,7 @@ from timnet.text import clean
 from timnet_tui import wording
 from timnet.queue.forecast import duration
 from timnet_tui.looks.run import Detail
-from timnet_tui.palette import Palette, palette
+from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import style
 
 Fact = tuple[str, str, bool]
@@ -56,7 +56,7 @@ class _Sheet(Widget):
         return sum(-(-len(value) // room) for _, value, _ in facts)
 
     def render(self) -> RenderResult:
-        colours = palette(dark=self.app.current_theme.dark)
+        colours = palette_of(self.app.current_theme)
         table = Table.grid(padding=(0, 1), expand=True)
         table.add_column(width=LABEL, no_wrap=True)
         table.add_column(ratio=1, overflow="fold")

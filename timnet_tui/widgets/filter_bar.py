@@ -20,7 +20,7 @@ from textual.widgets import Input, Static
 from timnet.errors import BadInput
 from timnet.registry.filters import parse
 from timnet.text import clean
-from timnet_tui.palette import palette
+from timnet_tui.palette import palette_of
 from timnet_tui.render import style
 
 #: seconds without a key before what stands there is applied
@@ -219,7 +219,7 @@ class FilterBar(Vertical):
 
     def _tell(self) -> None:
         """What is wrong, else what came of the filter; below, the words that fit."""
-        colours = palette(dark=self.app.current_theme.dark)
+        colours = palette_of(self.app.current_theme)
         offers, place = self._round if self._round is not None else (self._offers(), -1)
         words = Text(no_wrap=True, overflow="ellipsis")
         for index, (_, word) in enumerate(offers):

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from timnet.records import Run, RunState
 from timnet_tui.looks.grid import ExperimentRow, GridPage
 from timnet_tui.messages import CellChosen, CellOpened, WindowMoved
-from timnet_tui.palette import palette
+from timnet_tui.palette import palette_of
 from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, Widths, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
 
@@ -226,7 +226,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def _look(self) -> Look:
         return Look(
             self._layout,
-            palette(dark=self.app.current_theme.dark),
+            palette_of(self.app.current_theme),
             self.visual_style.rich_style,
             self.scroll_offset.x,
             self.has_focus,

@@ -10,7 +10,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from timnet_tui.palette import Palette, palette
+from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import line_of, style
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._following = new_value >= self.max_scroll_y
 
     def _measure(self) -> None:
-        dark = palette(dark=self.app.current_theme.dark)
+        dark = palette_of(self.app.current_theme)
         widest = max((self._to_line(item, dark).cell_len for item in self._items[-self._measured :]), default=0)
         self.virtual_size = Size(widest, len(self._items) + 1)
 
@@ -73,7 +73,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The title stays, the lines scroll below it."""
-        colours, base, width = palette(dark=self.app.current_theme.dark), self.visual_style.rich_style, self.size.width
+        colours, base, width = palette_of(self.app.current_theme), self.visual_style.rich_style, self.size.width
         if y == 0:
             return line_of(self._heading(colours), width, base)
         index = y - 1 + self.scroll_offset.y

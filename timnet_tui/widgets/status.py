@@ -13,7 +13,7 @@ from timnet.records import RunState
 from timnet.text import clean
 from timnet.queue.forecast import duration
 from timnet_tui.machine import Machine
-from timnet_tui.palette import GLYPHS, Palette, palette
+from timnet_tui.palette import GLYPHS, Palette, palette_of
 from timnet_tui.render import fit, line_of, style
 from timnet_tui.snapshot import Health, Snapshot
 
@@ -54,7 +54,7 @@ class StatusStrip(Widget):
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         """The strip."""
-        colours, width = palette(dark=self.app.current_theme.dark), self.size.width
+        colours, width = palette_of(self.app.current_theme), self.size.width
         return line_of(status(self._snapshot, width, colours, self._silent), width, self.visual_style.rich_style)
 
 

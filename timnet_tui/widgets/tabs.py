@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from timnet_tui.actions import ACTIONS, Action, Place, key_name
 from timnet_tui.messages import PlaceChosen
-from timnet_tui.palette import Palette, palette
+from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import line_of, style
 
 GROUP = "Screens"
@@ -26,7 +26,7 @@ class PlaceTabs(Widget):
 
     def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
         """The tabs."""
-        colours = palette(dark=self.app.current_theme.dark)
+        colours = palette_of(self.app.current_theme)
         text = Text(no_wrap=True).append(" timnet ", style(colours.accent, bold=True))
         for action in main_screens():
             text.append_text(_tab(action, action.id == f"show_{self._place}", colours))
