@@ -120,6 +120,7 @@ class Curves:
             changes=changes,
             best=self._best(),
             log=look.log,
+            smoothing=look.smoothing,
             x_axis=look.x_axis,
             within=(0.0, 100.0) if shape.percent else None,
             form=shape.form,

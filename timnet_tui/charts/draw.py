@@ -18,7 +18,7 @@ from textual.strip import Strip
 from timnet_tui.charts import axes, glyphs
 from timnet_tui.charts.frame import Axes, Frame, frame
 from timnet_tui.charts.inks import Ink
-from timnet_tui.charts.model import Mark, MarkKind, Plot, Series, XAxis
+from timnet_tui.charts.model import Band, Mark, MarkKind, Plot, Series, XAxis
 from timnet_tui.charts.raster import TALL, WIDE, Canvas, Envelope, Scale, envelope
 from timnet_tui.charts.view import View, extent_of
 from timnet_tui.palette import RGB
@@ -28,6 +28,10 @@ from timnet_tui.render import style
 SMALLEST = (16, 4)
 #: larger numbers are drawn as if they were this: their differences would have no place in a float
 LARGEST = 1e300
+#: below every logarithm there is
+DEEP = -400.0
+#: so few folds have no band that the axis would have to hold
+FEW = 2
 #: what covers what, from the back: single folds, lines that are read, marks
 BACK, FRONT, TOP = 1, 2, 3
 _ONE_AT_A_TIME = threading.Lock()
@@ -90,31 +94,36 @@ class _Shown:
     def __init__(self, series: Series, log: bool, low: float, high: float) -> None:
         self.series, self.log = series, log
         first, last = bisect_left(series.x, low), bisect_right(series.x, high)
-        self.inside = slice(first, last)
         self.part = slice(max(0, first - 1), last + 1)
-        self.shift = first - self.part.start
-        self.length = last - first
+        self.within = slice(first - self.part.start, last - self.part.start)
         self.x = series.x[self.part]
         self.y = self._ready(series.y)
         self.raw = None if series.raw is None else self._ready(series.raw)
-        banded = series.band is not None and any(value is not None for value in series.band.lower[self.part])
-        self.lower = self._ready(series.band.lower) if series.band is not None and banded else None
-        self.upper = self._ready(series.band.upper) if series.band is not None and banded else None
-        if self.lower is not None and log:  # a band that reaches below 0 goes to the floor, it does not vanish
-            self.lower = [
-                -LARGEST if low is None and high is not None else low
-                for low, high in zip(self.lower, self.upper or (), strict=True)
-            ]
+        self.lower: Values | None = None
+        self.upper: Values | None = None
+        #: what the vertical axis must hold
+        self.held = [self.y] if self.raw is None else [self.y, self.raw]
+        if series.band is not None and any(value is not None for value in series.band.lower[self.part]):
+            self._take_band(series.band)
+
+    def _take_band(self, band: Band) -> None:
+        """The band. The axis need not hold it where it is over two folds: an interval of so few can be enormous."""
+        lower, upper, counts = self._ready(band.lower), self._ready(band.upper), band.n[self.part]
+        for line in (lower, upper):
+            self.held.append([value if n > FEW else None for value, n in zip(line, counts, strict=True)])
+        # on a logarithmic axis what reaches below 0 goes to the floor, it does not vanish
+        pairs = zip(lower, upper, strict=True)
+        self.lower = [DEEP if low is None and high is not None else low for low, high in pairs]
+        self.upper = upper
 
     def _ready(self, values: Values) -> list[float | None]:
         return [_log(value) if self.log else _finite(value) for value in values[self.part]]
 
     def bounds(self) -> Iterator[float]:
         """The lowest and highest values in view; of the points beyond where there is none within."""
-        lines = [line for line in (self.y, self.raw, self.lower, self.upper) if line is not None]
-        within = [_present(line[self.shift : self.shift + self.length]) for line in lines]
+        within = [_present(line[self.within]) for line in self.held]
         if not any(within):
-            within = [_present(line) for line in lines]
+            within = [_present(line) for line in self.held]
         for line in within:
             if line:
                 yield min(line)
@@ -122,7 +131,7 @@ class _Shown:
 
 
 def _present(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None and value > -LARGEST]
+    return [value for value in values if value is not None]
 
 
 def _finite(value: float | None) -> float | None:

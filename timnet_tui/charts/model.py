@@ -114,7 +114,7 @@ class Plot:
 
     ``within`` bounds the vertical axis (an accuracy never leaves 0 to 100 %); ``form`` is the format of the
     caption's numbers; ``note`` stands below, or ``short_note`` where there is little room. ``best`` is the epoch
-    of the best check where one run is shown.
+    of the best check where one run is shown; ``smoothing`` the weight with which lines are smoothed.
     """
 
     key: object
@@ -124,6 +124,7 @@ class Plot:
     changes: tuple[Change, ...] = ()
     best: int | None = None
     log: bool = False
+    smoothing: float = 0.0
     x_axis: XAxis = XAxis.EPOCH
     within: tuple[float, float] | None = None
     form: str = ".1f"

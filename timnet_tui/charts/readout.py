@@ -144,6 +144,7 @@ def _title(plot: Plot, ink: Ink, cursor: float | None, detail: int) -> Text:
     about = [", log y"] if plot.log else []
     if detail >= 1:
         about += [f", {BANDS[kind]}" for kind in sorted(bands)]
+        about += [f", ema {plot.smoothing:g}"] if plot.smoothing else []
         about += [f" by {plot.x_axis.value}"] if plot.x_axis is not XAxis.EPOCH else []
     text.append("".join(about), style(ink.palette.text))
     if cursor is not None:

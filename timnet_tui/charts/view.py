@@ -91,7 +91,7 @@ def zoom(view: View, extent: Extent, factor: float, at: float | None = None) -> 
 def _still(view: View, low: float, high: float) -> float:
     if view.cursor is not None and low <= view.cursor <= high:
         return view.cursor
-    return high if view.follows and not view.whole else (low + high) / 2
+    return high if view.follows else (low + high) / 2
 
 
 def pan(view: View, extent: Extent, by: float) -> View:
