@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +19,7 @@ from timnet_tui import signs, themes
 from timnet_tui.actions import Place, at, bindings, key_name
 from timnet_tui.keymap import keymap_of
 from timnet_tui.messages import CommandEnded, PlaceChosen, SnapshotTaken, Undo
+from timnet_tui.news import TOASTS_AT_MOST, News, osc9
 from timnet_tui.poller import Poller
 from timnet_tui.reader import Reader, RegistryReader
 from timnet_tui.screens.base import RegistryScreen
@@ -75,7 +76,8 @@ class TimnetApp(App[None]):
         #: what the grid shall select as soon as it can: an experiment and a fold
         self.wanted_cell: tuple[int, int] | None = None if open_experiment is None else (open_experiment, 1)
         self._undo: list[Undo] = []
-        reader = reader or RegistryReader(db, settings.max_crashes, clock)
+        self._told = 0
+        reader = reader or RegistryReader(db, settings.max_crashes, clock, settings.notify.on)
         self._poller = Poller(reader, lambda snapshot: self.post_message(SnapshotTaken(snapshot)))
 
     def on_mount(self) -> None:
@@ -99,9 +101,27 @@ class TimnetApp(App[None]):
         if not self.is_running:  # closing: widgets are being taken away
             return
         self.snapshot = message.snapshot
+        self._tell(message.snapshot.news)
         for screen in self.screen_stack:
             if isinstance(screen, RegistryScreen) and screen.ready and self._is_seen(screen):
                 screen.take(message.snapshot)
+
+    def _tell(self, news: Sequence[News]) -> None:
+        """Toasts for what happened; the terminal's bell and notification where the user wants them."""
+        new = [one for one in news if one.number > self._told]
+        if not new:
+            return
+        self._told = new[-1].number
+        for one in new[:TOASTS_AT_MOST]:
+            good = one.notice.occasion in ("finish", "run")
+            self.notify(one.notice.text, severity="information" if good else "warning", markup=False)
+        more = len(new) - TOASTS_AT_MOST
+        if more > 0:
+            self.notify(f"and {more} more", markup=False)
+        if self.settings.notify.bell:
+            self.bell()
+        if self.settings.notify.osc9 and self._driver is not None and not self.is_web:
+            self._driver.write(osc9(new[-1].notice.text))
 
     def _is_seen(self, screen: Screen[Any]) -> bool:
         """Whether ``screen`` is on top, or shows through what lies over it."""

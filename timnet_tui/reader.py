@@ -7,19 +7,20 @@ write, with which it finds runs and workers that died (without it, "running" cou
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from timnet.queue import liveness
+from timnet.queue.forecast import forecast
 from timnet.records import RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.load import load
 from timnet.text import clean
-from timnet.queue.forecast import forecast
 from timnet_tui.machine import MachineReader
+from timnet_tui.news import NewsReader
 from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.watch import Follower, Nothing, Watch
 
@@ -43,9 +44,12 @@ class Reader(Protocol):
 
 
 class RegistryReader:
-    """Reads ``db``, opening it when it appears and again when it is replaced."""
+    """Reads ``db``, opening it when it appears and again when it is replaced.
 
-    def __init__(self, db: Path, max_crashes: int, clock: Clock) -> None:
+    ``on`` are the occasions of which there shall be news (:data:`timnet.settings.OCCASIONS`).
+    """
+
+    def __init__(self, db: Path, max_crashes: int, clock: Clock, on: Sequence[str] = ()) -> None:
         self.db = db.absolute()
         self._max_crashes = max_crashes
         self._clock = clock
@@ -57,6 +61,7 @@ class RegistryReader:
         self._follower: Follower | None = None
         self._watch: Watch = Nothing()
         self._machine = MachineReader()
+        self._news = NewsReader(on)
         self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
         self._snapshot = Snapshot(self.db)
         self._ever_open = False
@@ -107,7 +112,7 @@ class RegistryReader:
         workers = self._living(registry)
         if workers != self._snapshot.workers:
             self._version = None  # why runs wait may have changed
-        self._keep(workers=workers, machine=self._machine.read())
+        self._keep(workers=workers, machine=self._machine.read(), news=self._news.read(registry))
 
     def _is_news(self, registry: Registry, watch: Watch, version: int, now: float) -> bool:
         if watch != self._watch or self._follower is None:

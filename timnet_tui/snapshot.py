@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from timnet.records import RunState, Worker
 from timnet.queue.forecast import Forecast
+from timnet.records import RunState, Worker
 from timnet_tui.machine import Machine
+from timnet_tui.news import News
 from timnet_tui.watch import Watch
 
 
@@ -33,6 +34,7 @@ class Snapshot:
     depth: tuple[tuple[RunState, int], ...] = ()
     forecast: Forecast = field(default_factory=Forecast)
     machine: Machine = field(default_factory=Machine)
+    news: tuple[News, ...] = ()
     watch: Watch | None = None
     answer: object = None
     health: Health = Health.OK
