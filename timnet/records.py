@@ -227,6 +227,8 @@ class Experiment:
     created: str
     note: str = ""
     tags: tuple[str, ...] = ()
+    pinned: bool = False
+    deleted: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +236,9 @@ class Run:
     """One fold of one experiment: the unit that is queued, trained, watched, resumed and exported.
 
     ``key`` (``"7.3"``: experiment 7, fold 3) is what users type. ``epoch`` is the last finished epoch.
-    ``uar`` and ``war`` are the final scores of the selected epoch, set when the run is done.
+    ``uar`` and ``war`` are the final scores of the selected epoch, set when the run is done. Those that wait
+    are taken by ``priority``, the highest first, then by ``place``. ``smooth_`` values are the last ones of the
+    smoothed curves (``timnet/registry/smoothed.py``).
     """
 
     id: int
@@ -273,6 +277,13 @@ class Run:
     created: str
     updated: str
     tags: tuple[str, ...] = ()
+    pinned: bool = False
+    place: float = 0.0
+    smooth_loss: float | None = None
+    smooth_accuracy: float | None = None
+    smooth_val_loss: float | None = None
+    smooth_val_accuracy: float | None = None
+    smooth_val_uar: float | None = None
 
     @property
     def key(self) -> str:

@@ -98,6 +98,14 @@ class Corpora:
         )
         return {row["corpus_id"]: (row["n"], row["s"]) for row in rows}
 
+    def uses(self) -> dict[str, int]:
+        """For each corpus that has any, how many experiments there are of it, of all its versions together."""
+        rows = self.db.rows(
+            "SELECT corpora.name AS name, count(*) AS n FROM experiments JOIN corpora ON corpora.id = corpus_id "
+            "WHERE experiments.deleted IS NULL GROUP BY 1"
+        )
+        return {row["name"]: row["n"] for row in rows}
+
     def remove(self, name: str) -> None:
         """Forget the corpus ``name``; its experiments stay. The user's files are never touched."""
         corpus = self.get(name)

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from timnet.errors import BadInput, RegistryError, as_disk_full
+from timnet.files import replacing
 from timnet.paths import RegistryPaths
 from timnet.registry.filesystem import network_filesystem
-from timnet.registry.schema import APPLICATION_ID, MIGRATIONS
+from timnet.registry.schema import APPLICATION_ID, MIGRATIONS, apply
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils
@@ -86,9 +87,7 @@ class Database:
         """An empty registry in memory, standing in for a file that is not there yet."""
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.row_factory = sqlite3.Row
-        for statements in MIGRATIONS:
-            for statement in statements:
-                connection.execute(statement)
+        apply(connection, MIGRATIONS)
         return cls(connection, path.absolute(), writable=False)
 
     def close(self) -> None:
@@ -127,6 +126,18 @@ class Database:
         with _clear_errors(self.path):
             found = self.connection.execute(sql, parameters).fetchone()
         return None if found is None else dict(found)
+
+    def number(self, sql: str, parameters: Parameters = ()) -> int:
+        """The one number that a query asks for, such as a count."""
+        with _clear_errors(self.path):
+            return int(self.connection.execute(sql, parameters).fetchone()[0] or 0)
+
+    def tuples(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query as plain tuples: for many rows of few columns."""
+        with _clear_errors(self.path):
+            cursor = self.connection.cursor()
+            cursor.row_factory = None
+            return cursor.execute(sql, parameters).fetchall()
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed (``PRAGMA data_version``)."""
@@ -189,11 +200,25 @@ class Database:
         with self.write():
             version = _version(self.connection)
             _refuse_newer(self.path, version)
-            for statements in MIGRATIONS[version:]:
-                for statement in statements:
-                    self.connection.execute(statement)
+            if version:
+                self._back_up()
+            apply(self.connection, MIGRATIONS[version:])
             self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self.connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _back_up(self) -> None:
+        """Keep the registry as it is before it is migrated, in a file beside it."""
+        keep = self.path.with_name(f"{self.path.name}.before-v{len(MIGRATIONS)}")
+        if keep.exists():
+            return
+        with replacing(keep) as stream:
+            # from a connection of its own: this one is inside a transaction
+            source, copy = _connect(self.path, read_only=True), sqlite3.connect(stream.name)
+            try:
+                source.backup(copy)
+            finally:
+                copy.close()
+                source.close()
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:

@@ -11,7 +11,8 @@ from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
-from timnet.registry.filters import RUN_SOURCE, parse
+from timnet.registry.filters import parse
+from timnet.registry.narrow import narrow
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -73,42 +74,73 @@ class Experiments:
         experiment_id = int(str(inserted.last_pk))
         for fold in chosen_folds(new.only, new.folds):
             run = self.db.changed(
-                "INSERT INTO runs (uid, experiment_id, fold, state, priority, epochs, created, updated) "
-                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?) RETURNING id",
-                (f"{uid}-f{fold:02d}", experiment_id, fold, new.priority, new.config.epochs, time, time),
+                "INSERT INTO runs (uid, experiment_id, fold, state, priority, epochs, created, updated, corpus) "
+                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?) RETURNING id",
+                (
+                    f"{uid}-f{fold:02d}",
+                    experiment_id,
+                    fold,
+                    new.priority,
+                    new.config.epochs,
+                    time,
+                    time,
+                    new.corpus.name,
+                ),
             )[0]
             self.db.connection.execute(
                 "INSERT INTO events (run_id, time, kind, text) VALUES (?, ?, ?, 'queued')",
                 (run["id"], time, EventKind.QUEUED),
             )
+        self.db.connection.execute("UPDATE runs SET place = id WHERE experiment_id = ?", (experiment_id,))
         self._add_tags(experiment_id, new.tags)
         return experiment_id
 
     def get(self, experiment_id: int) -> Experiment:
-        """One experiment. Raises :class:`UnknownName`."""
+        """One experiment. Raises :class:`UnknownName`, also for one that was removed."""
         row = self.db.row(f"{SELECT} WHERE experiments.id = ?", (experiment_id,))
         if row is None:
             raise UnknownName(f"no experiment {experiment_id} here; list them with: timnet runs ls --group experiment")
+        if row["deleted"] is not None:
+            raise UnknownName(
+                f"experiment {experiment_id} was removed; bring it back with: timnet runs restore {experiment_id}"
+            )
         return experiment_of(row)
 
     def ls(self, ids: Iterable[int] | None = None) -> list[Experiment]:
         """Experiments, oldest first: all, or those named."""
         if ids is None:
-            return [experiment_of(row) for row in self.db.rows(f"{SELECT} ORDER BY experiments.id")]
+            rows = self.db.rows(f"{SELECT} WHERE experiments.deleted IS NULL ORDER BY experiments.id")
+            return [experiment_of(row) for row in rows]
         return [self.get(experiment_id) for experiment_id in sorted(set(ids))]
 
+    def newest(self, limit: int) -> list[Experiment]:
+        """The newest experiments, the newest first."""
+        rows = self.db.rows(
+            f"{SELECT} WHERE experiments.deleted IS NULL ORDER BY experiments.id DESC LIMIT ?", (limit,)
+        )
+        return [experiment_of(row) for row in rows]
+
     def ids(self, filter_text: str = "") -> list[int]:
-        """The ids of all experiments, or of those with a run that passes the filter; the newest first."""
+        """The ids of all experiments, or of those with a run that passes the filter: pinned ones, then the newest first."""
         condition = parse(filter_text)
-        if condition.sql == "1":
-            return [row["id"] for row in self.db.rows("SELECT id FROM experiments ORDER BY id DESC")]
-        return [
-            row["id"]
-            for row in self.db.rows(
-                f"SELECT DISTINCT experiments.id AS id {RUN_SOURCE} WHERE {condition.sql} ORDER BY experiments.id DESC",
+        if not condition.terms:
+            found = self.db.tuples("SELECT id FROM experiments WHERE deleted IS NULL ORDER BY id DESC")
+        elif not condition.of_runs:
+            found = self.db.tuples(
+                "SELECT id FROM experiments WHERE deleted IS NULL "
+                f"AND {' AND '.join(term.sql for term in condition.terms)} ORDER BY id DESC",
                 condition.parameters,
             )
-        ]
+        else:
+            few = narrow(self.db, condition)
+            source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else "runs"
+            found = self.db.tuples(
+                f"SELECT DISTINCT runs.experiment_id FROM {source} WHERE runs.hidden = 0 AND {condition.sql} ORDER BY 1 DESC",
+                (*(few.parameters if few else ()), *condition.parameters),
+            )
+        pinned = {row[0] for row in self.db.tuples("SELECT id FROM experiments WHERE pinned")}
+        ids = [row[0] for row in found]
+        return [i for i in ids if i in pinned] + [i for i in ids if i not in pinned] if pinned else ids
 
     def tag(self, experiment_id: int, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Experiment:
         """Add and remove tags. A tag is one word without ``:``."""
@@ -143,11 +175,16 @@ class Experiments:
 
     def _add_tags(self, experiment_id: int, tags: Sequence[str]) -> None:
         for tag in tags:
-            if not tag or any(character.isspace() or character in ":," for character in tag):
-                raise BadInput(f"{tag!r} cannot be a tag; a tag is one word without ':' or ','")
+            check_tag(tag)
             self.db.connection.execute(
                 "INSERT INTO tags (experiment_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", (experiment_id, tag)
             )
+
+
+def check_tag(tag: str) -> None:
+    """Raise :class:`BadInput` for what cannot be a tag."""
+    if not tag or any(character.isspace() or character in ":," for character in tag):
+        raise BadInput(f"{tag!r} cannot be a tag; a tag is one word without ':' or ','")
 
 
 def chosen_folds(only: Sequence[int], folds: int) -> list[int]:
@@ -179,4 +216,6 @@ def experiment_of(row: Row) -> Experiment:
         created=row["created"],
         note=row["note"],
         tags=tuple((row["tags"] or "").split()),
+        pinned=bool(row["pinned"]),
+        deleted=row["deleted"],
     )

@@ -12,6 +12,7 @@ from timnet.errors import Fenced
 from timnet.records import EpochRecord, EventKind, Prediction, RunState, Want
 from timnet.registry.database import Database
 from timnet.registry.runs import Runs
+from timnet.registry.smoothed import COLUMNS, Smoothed, of_run, values_of
 
 
 class Journal:
@@ -22,6 +23,7 @@ class Journal:
         self.run_id = run_id
         self.attempt = attempt
         self._runs = Runs(db)
+        self._smoothed: Smoothed | None = None
 
     def want(self) -> Want | None:
         """What a user wants of this run now."""
@@ -54,6 +56,7 @@ class Journal:
             for record in history:
                 if record.metrics.epoch not in here:
                     self._insert_epoch(record)
+            self._smoothed = None
             self._set_progress(history[-1] if history else None)
             self._runs.event(
                 self.run_id,
@@ -68,6 +71,8 @@ class Journal:
         with self.db.write():
             self._own()
             self._insert_epoch(record)
+            if self._smoothed is not None:
+                self._smoothed.add(values_of(record.metrics))
             want = self._set_progress(record)
             # progress was made: only crashes in a row, without an epoch between, give a run up
             self.db.connection.execute("UPDATE runs SET crashes = 0 WHERE id = ?", (self.run_id,))
@@ -187,9 +192,12 @@ class Journal:
 
     def _set_progress(self, record: EpochRecord | None) -> Want | None:
         m = record.metrics if record else None
+        if self._smoothed is None:  # this attempt's first look: the epochs in the registry are all there are
+            self._smoothed = of_run(self.db.connection, self.run_id)
         rows = self.db.changed(
             "UPDATE runs SET epoch = ?, best_epoch = ?, best_value = ?, last_loss = ?, last_accuracy = ?, last_val_loss = ?, "
-            "last_val_accuracy = ?, last_val_uar = ?, last_seconds = ?, updated = ? "
+            "last_val_accuracy = ?, last_val_uar = ?, last_seconds = ?, updated = ?, "
+            f"{', '.join(f'{column} = ?' for column in COLUMNS)} "
             "WHERE id = ? AND attempt = ? AND state = 'running' RETURNING want",
             (
                 m.epoch if m else 0,
@@ -202,6 +210,7 @@ class Journal:
                 m.val_uar if m else None,
                 m.seconds if m else None,
                 now(),
+                *self._smoothed.values(),
                 self.run_id,
                 self.attempt,
             ),

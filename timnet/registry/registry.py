@@ -13,6 +13,7 @@ from timnet.registry.database import Database
 from timnet.registry.experiments import Experiments
 from timnet.registry.journal import Journal
 from timnet.registry.notices import Notices
+from timnet.registry.pages import Pages
 from timnet.registry.results import Results
 from timnet.registry.runs import Runs
 from timnet.registry.workers import Workers
@@ -62,6 +63,11 @@ class Registry:
     def runs(self) -> Runs:
         """Runs, commands and claims."""
         return Runs(self.db)
+
+    @cached_property
+    def pages(self) -> Pages:
+        """Pages of long lists, counts and groups."""
+        return Pages(self.db)
 
     @cached_property
     def results(self) -> Results:

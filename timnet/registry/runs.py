@@ -10,26 +10,23 @@ from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import EventKind, ProcessProof, Run, RunState, Want
 from timnet.registry.database import Database, Row
-from timnet.registry.filters import RUN_SOURCE, Condition, parse
+from timnet.registry.filters import parse
+from timnet.registry.narrow import walk
+from timnet.registry.order import order_of, stretches
+from timnet.registry.smoothed import COLUMNS as SMOOTHED
 from timnet.states import COMMANDS, INTENTS, Command, after_crash
 
-SELECT = f"""
+SELECT = """
     SELECT runs.*, experiments.protocol, experiments.preset, experiments.selection, experiments.optimistic,
-           experiments.seed, experiments.folds, corpora.name AS corpus,
-           attempts.engine, attempts.host, attempts.pid,
+           experiments.seed, experiments.folds, experiments.pinned, attempts.engine, attempts.host, attempts.pid,
            (SELECT group_concat(tag, ' ') FROM tags WHERE experiment_id = experiments.id) AS tags
-    {RUN_SOURCE}
+    FROM runs
+    JOIN experiments ON experiments.id = runs.experiment_id
+    LEFT JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt
 """
 
-SORTS = {
-    "id": "experiments.id, runs.fold",
-    "created": "runs.created, runs.id",
-    "updated": "runs.updated, runs.id",
-    "uar": "runs.uar IS NULL, runs.uar, runs.id",
-    "war": "runs.war IS NULL, runs.war, runs.id",
-    "loss": "runs.last_loss IS NULL, runs.last_loss, runs.id",
-    "queue": "runs.state, runs.priority DESC, runs.id",
-}
+#: how many ids one query names at most
+CHUNK = 500
 
 EVENT_OF = {
     Command.PAUSE: (EventKind.PAUSED, "paused while it waited"),
@@ -76,54 +73,67 @@ class Runs:
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Run]:
-        """Runs that match a filter (see :mod:`timnet.registry.filters`), sorted by a key of :data:`SORTS`."""
-        if sort not in SORTS:
-            raise BadInput(f"cannot sort by {sort!r}; there are: {', '.join(SORTS)}")
-        order = SORTS[sort]
-        if descending:
-            order = ", ".join(term if term.endswith(("NULL", "DESC")) else f"{term} DESC" for term in order.split(", "))
-        return self._select(
-            parse(filter_text), f"ORDER BY {order} LIMIT ? OFFSET ?", (-1 if limit is None else limit, offset)
-        )
+        """Runs that match a filter (see :mod:`timnet.registry.filters`), sorted by a key of :data:`SORTS`.
+
+        For a page of a long list see :mod:`timnet.registry.pages`, which does not count from the start.
+        """
+        condition, order = parse(filter_text), order_of(sort)
+        if limit is None and not offset:
+            gaps = f"runs.{order.columns[0]} IS NULL, " if order.gaps else ""
+            [*_, last] = stretches(order, descending=descending)
+            by = last.by if not order.gaps else f"runs.{order.columns[0]} {'DESC' if descending else 'ASC'}, {last.by}"
+            return self._select(condition.sql, condition.parameters, f"ORDER BY {gaps}{by}")
+        most = None if limit is None else limit + offset
+        places = walk(self.db, condition, stretches(order, descending=descending), order, most)
+        return self.by_ids([place[0] for place in places[offset:]])
 
     def get(self, key: str) -> Run:
         """The run ``experiment.fold``. Raises :class:`BadInput` for another form, :class:`UnknownName` for no such run."""
         experiment, dot, fold = key.partition(".")
         if not (dot and experiment.isdecimal() and fold.isdecimal()):
             raise BadInput(f"{key!r} is no run id; a run's id looks like 7.3 (experiment 7, fold 3)")
-        found = self._select(Condition("experiments.id = ? AND runs.fold = ?", (int(experiment), int(fold))))
+        found = self._select("runs.experiment_id = ? AND runs.fold = ?", (int(experiment), int(fold)))
         if not found:
             raise UnknownName(f"no run {key} here; list them with: timnet runs ls")
         return found[0]
 
     def by_id(self, run_id: int) -> Run:
         """The run with this row id. Raises :class:`UnknownName`."""
-        found = self._select(Condition("runs.id = ?", (run_id,)))
+        found = self._select("runs.id = ?", (run_id,))
         if not found:
             raise UnknownName(f"no run with row id {run_id} in {self.db.path}")
         return found[0]
 
+    def by_ids(self, ids: Sequence[int]) -> list[Run]:
+        """The runs with these row ids, in their order; those that are gone are left out."""
+        found: dict[int, Run] = {}
+        for start in range(0, len(ids), CHUNK):
+            some = ids[start : start + CHUNK]
+            found |= {run.id: run for run in self._select(f"runs.id IN ({', '.join('?' * len(some))})", some)}
+        return [found[run_id] for run_id in ids if run_id in found]
+
     def of_experiment(self, experiment_id: int) -> list[Run]:
         """All runs of one experiment, by fold."""
-        return self._select(Condition("runs.experiment_id = ?", (experiment_id,)), "ORDER BY runs.fold")
+        return self._select("runs.experiment_id = ?", (experiment_id,), "ORDER BY runs.fold")
 
     def of_experiments(self, ids: Sequence[int]) -> list[Run]:
         """All runs of some experiments (a page of them), in the order of ``ids`` and by fold."""
         place = {experiment_id: index for index, experiment_id in enumerate(ids)}
-        found = self._select(Condition(f"runs.experiment_id IN ({', '.join('?' * len(place))})", tuple(place)))
+        found = self._select(f"runs.experiment_id IN ({', '.join('?' * len(place))})", tuple(place))
         return sorted(found, key=lambda run: (place[run.experiment_id], run.fold))
 
     def running(self) -> list[Run]:
         """The runs that the registry believes are running."""
-        return self._select(Condition("runs.state = 'running'"))
+        return self._select("runs.state = 'running'")
 
     def counts(self) -> dict[RunState, int]:
         """How many runs are in each state."""
-        found = {row["state"]: row["n"] for row in self.db.rows("SELECT state, count(*) AS n FROM runs GROUP BY state")}
-        return {state: found.get(state.value, 0) for state in RunState}
+        found = dict(self.db.tuples("SELECT state, count(*) FROM runs GROUP BY state"))
+        hidden = dict(self.db.tuples("SELECT state, count(*) FROM runs WHERE hidden GROUP BY state"))
+        return {state: found.get(state.value, 0) - hidden.get(state.value, 0) for state in RunState}
 
-    def _select(self, where: Condition, tail: str = "", more: Sequence[object] = ()) -> list[Run]:
-        rows = self.db.rows(f"{SELECT} WHERE {where.sql} {tail}", (*where.parameters, *more))
+    def _select(self, where: str, parameters: Sequence[object] = (), tail: str = "") -> list[Run]:
+        rows = self.db.rows(f"{SELECT} WHERE runs.hidden = 0 AND {where} {tail}", parameters)
         return [run_of(row) for row in rows]
 
     # what users ask for
@@ -210,7 +220,7 @@ class Runs:
         """
         with self.db.write():
             candidates = self.db.changed(
-                "SELECT id, uid FROM runs WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, id LIMIT 16",
+                "SELECT id, uid FROM runs WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, place, id LIMIT 16",
                 (time.time(),),
             )
             for candidate in candidates:
@@ -364,4 +374,7 @@ def run_of(row: Row) -> Run:
         created=row["created"],
         updated=row["updated"],
         tags=tuple((row["tags"] or "").split()),
+        pinned=bool(row["pinned"]),
+        place=row["place"],
+        **{column: row[column] for column in SMOOTHED},
     )

@@ -7,6 +7,15 @@ one that has been released.
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+
+from timnet.registry.smoothed import COLUMNS as SMOOTHED
+from timnet.registry.smoothed import fill_smoothed
+
+#: a statement, or what a migration must compute
+Step = str | Callable[[sqlite3.Connection], None]
+
 #: ``PRAGMA application_id``: "timn" in ASCII, so that a foreign SQLite file is told apart
 APPLICATION_ID = 0x74696D6E
 
@@ -203,4 +212,61 @@ CURSORS = (
     "INSERT INTO cursors (name, value) SELECT 'notices', coalesce(max(id), 0) FROM events",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (FIRST, CURSORS)
+#: what lists sort runs by, one index each; SQLite keeps the row's id in it, so (column, id) is in order
+SORTED_BY = (
+    "created",
+    "updated",
+    "corpus",
+    "priority",
+    "epoch",
+    "uar",
+    "war",
+    "best_value",
+    "last_loss",
+    "last_accuracy",
+    "last_val_loss",
+    "last_val_accuracy",
+    "last_val_uar",
+    "last_seconds",
+    *SMOOTHED,
+)
+
+LISTS: tuple[Step, ...] = (
+    # an experiment that was removed is hidden until it is restored or deleted for good
+    "ALTER TABLE experiments ADD COLUMN deleted TEXT",
+    "ALTER TABLE experiments ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "CREATE INDEX experiments_deleted ON experiments (deleted) WHERE deleted IS NOT NULL",
+    "CREATE INDEX experiments_pinned ON experiments (id) WHERE pinned",
+    # what filters ask of experiments, so that they need not read the configurations
+    "CREATE INDEX experiments_by_kind ON experiments "
+    "(corpus_id, preset, protocol, selection, seed, optimistic, source, folds, pinned, deleted, note)",
+    "CREATE INDEX tags_by_tag ON tags (tag, experiment_id)",
+    # of a run's experiment, what lists of runs sort by or leave out; neither changes but with the experiment
+    "ALTER TABLE runs ADD COLUMN corpus TEXT NOT NULL DEFAULT '' COLLATE NOCASE",
+    "ALTER TABLE runs ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0",
+    # the state to come back to when the experiment is restored
+    "ALTER TABLE runs ADD COLUMN hidden_from TEXT",
+    # the order of those that wait with the same priority
+    "ALTER TABLE runs ADD COLUMN place REAL NOT NULL DEFAULT 0",
+    *(f"ALTER TABLE runs ADD COLUMN {column} REAL" for column in SMOOTHED),
+    "UPDATE runs SET place = id, corpus = (SELECT corpora.name FROM experiments JOIN corpora "
+    "ON corpora.id = experiments.corpus_id WHERE experiments.id = runs.experiment_id)",
+    fill_smoothed,
+    "DROP INDEX runs_by_state",
+    # still the only index on the state: a second one makes the planner sort on every claim
+    "CREATE INDEX runs_by_state ON runs (state, priority DESC, place, id)",
+    "CREATE INDEX runs_hidden ON runs (state) WHERE hidden",
+    *(f"CREATE INDEX runs_by_{column} ON runs ({column})" for column in SORTED_BY),
+)
+
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (FIRST, CURSORS, LISTS)
+
+
+def apply(connection: sqlite3.Connection, migrations: tuple[tuple[Step, ...], ...]) -> None:
+    """Carry out migrations, within the caller's transaction where they must be all or none."""
+    for steps in migrations:
+        for step in steps:
+            if callable(step):
+                step(connection)
+            else:
+                connection.execute(step)
