@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 from timnet.corpora.spec import KNOWN
 from timnet.errors import BadInput
 from timnet.presets import ALIASES, PRESETS, parse_changes, preset_of
-from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_folds, check_speakers, describe
+from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_folds, check_told, describe, folds_of
 from timnet.queue.forecast import Forecast, duration, of_shares
 from timnet.records import CorpusRecord, Experiment, RunState, TrainingConfig
 from timnet.registry import Registry
-from timnet.registry.experiments import NewExperiment, chosen_folds
+from timnet.registry.experiments import NewExperiment, check_tag, chosen_folds
 from timnet.registry.load import Share
 from timnet.registry.paces import Kind, kind_of, paces
 
@@ -103,6 +103,8 @@ def plan(registry: Registry, request: Request) -> list[NewExperiment]:
 def plan_for(corpora: Sequence[CorpusRecord], request: Request) -> list[NewExperiment]:
     """As :func:`plan`, for corpora that have been read; what ``request`` calls them does not matter."""
     grid = _part("changes", parse_changes, list(request.changes))
+    for tag in request.tags:
+        _part("tags", check_tag, tag)
     return [
         _experiment(corpus, preset, request, seed, {**changes, **dict(request.rule)})
         for corpus in corpora
@@ -237,8 +239,7 @@ def _experiment(
 ) -> NewExperiment:
     preset = _part("presets", preset_of, preset_name)
     protocol = request.protocol or preset.protocol
-    folds = preset.folds_of(corpus) if request.folds is None else request.folds
-    _check_protocol(protocol, corpus, folds, seed)
+    folds = _folds(protocol, corpus, request.folds, preset.folds_of(corpus), seed)
     _part("only", chosen_folds, request.only, folds)
     return NewExperiment(
         corpus=corpus,
@@ -254,9 +255,12 @@ def _experiment(
     )
 
 
-def _check_protocol(name: str, corpus: CorpusRecord, folds: int, seed: int) -> None:
+def _folds(name: str, corpus: CorpusRecord, wanted: int | None, usual: int, seed: int) -> int:
+    """How many folds the protocol makes here, checked."""
     try:
+        folds = folds_of(name, corpus.utterances, wanted, usual)
         check_folds(name, corpus.utterances, folds, seed)
+        return folds
     except BadInput as error:
         part = _at_fault(name, corpus, seed)
         raise BadRequest(part, f"{corpus.name}: {error}" if part in ("protocol", "folds") else str(error)) from error
@@ -268,8 +272,8 @@ def _at_fault(name: str, corpus: CorpusRecord, seed: int) -> str:
         return "seeds"
     try:
         describe(name)
-        if PROTOCOLS[name].needs_speakers:
-            check_speakers(name, corpus.utterances)
+        if PROTOCOLS[name].apart:
+            check_told(name, PROTOCOLS[name].apart, corpus.utterances)
     except BadInput:
         return "protocol"
     return "folds"
