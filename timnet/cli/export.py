@@ -16,9 +16,14 @@ from timnet.cli.output import say
 from timnet.errors import BadInput
 
 if TYPE_CHECKING:
+    from timnet.export.seed_tables import SettingsTable
+    from timnet.export.tables import Table
     from timnet.registry import Registry
 
 app = typer.Typer(help="Export result tables, curves, t-SNE and confusion matrices.", no_args_is_help=True)
+
+AXES = "corpus, source, protocol, selection, preset, seed, experiment"
+LISTS = ("csv", "markdown", "json")
 
 Experiments = Annotated[
     list[int] | None,
@@ -34,31 +39,104 @@ Formats = Annotated[str, typer.Option("--format", metavar="NAMES", help="png, sv
 Fold = Annotated[int | None, typer.Option("--fold", metavar="N", help="This fold alone.")]
 
 
-@app.command("table", epilog=examples("export table", "export table 7 --format json", "export table 7 8 -o results.md"))
+@app.command(
+    "table",
+    epilog=examples(
+        "export table",
+        "export table --rows corpus --cols source --metric uar -o results.tex",
+        "export table 7 8 --rows experiment -o two.xlsx",
+        "export table --seed-table 1",
+    ),
+)
 def table(
     context: typer.Context,
     experiments: Experiments = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", metavar="WHAT", help=f"{AXES}.", autocompletion=complete.one_of(*AXES.split(", "))),
+    ] = None,
+    cols: Annotated[
+        str | None,
+        typer.Option(
+            "--cols",
+            metavar="WHAT",
+            help="The same; another than rows.",
+            autocompletion=complete.one_of(*AXES.split(", ")),
+        ),
+    ] = None,
+    metric: Annotated[str, typer.Option("--metric", metavar="NAMES", help="uar, war or uar,war.")] = "uar,war",
+    seed_table: Annotated[
+        int | None,
+        typer.Option("--seed-table", metavar="N", help="1: the seed report's results; 2: its settings, and ours."),
+    ] = None,
     form: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             "-f",
             metavar="NAME",
-            help="csv, markdown or json.",
-            autocompletion=complete.one_of("csv", "markdown", "json"),
+            help="csv, markdown, latex, json, xlsx or png; without it, what the file's name says, or markdown.",
+            autocompletion=complete.one_of("csv", "markdown", "latex", "json", "xlsx", "png"),
         ),
-    ] = "markdown",
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file; without it, standard output.")
     ] = None,
-    folds: Annotated[bool, typer.Option("--folds", help="One row a fold (CSV and JSON; Markdown has both).")] = False,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="One row a fold (CSV and JSON lists; Markdown has both).")
+    ] = False,
 ) -> None:
-    """UAR and WAR with sd and n, beside the published figures; each with its protocol and selection rule."""
-    from timnet.export.service import export_table
+    """UAR and WAR with sd and n, beside the published figures; each with its protocol and selection rule.
 
+    Without --rows and --cols, a list: one row an experiment, then its folds. With them, a table of two things; a cell
+    whose results differ in more than the seed lists them one by one. LaTeX, XLSX and PNG are always such tables
+    (corpus x source unless told).
+    """
+    from timnet.export.table_files import table_format
+
+    chosen = table_format(form or (out.suffix if out and out.suffix else "markdown"))
+    listed = not (rows or cols or seed_table is not None) and chosen in LISTS
+    if folds and not listed:
+        raise BadInput("--folds belongs to the list of experiments; leave out --rows, --cols and --seed-table")
     with reading(context) as (registry, _):
-        made = export_table(registry, _chosen(registry, experiments), form, out, folds=folds)
-    _tell(made)
+        if listed:
+            from timnet.export.service import export_table
+
+            _tell(export_table(registry, _chosen(registry, experiments), chosen, out, folds=folds))
+            return
+        made = _table(registry, experiments, rows, cols, metric, seed_table)
+    _write(made, chosen, out)
+
+
+def _table(
+    registry: Registry,
+    experiments: list[int] | None,
+    rows: str | None,
+    cols: str | None,
+    metric: str,
+    seed_table: int | None,
+) -> Table | SettingsTable:
+    from timnet.export import seed_tables, tables
+
+    if seed_table is not None:
+        if rows or cols or experiments:
+            raise BadInput("--seed-table chooses rows, columns and experiments itself; give it alone")
+        return seed_tables.seed_table(registry, seed_table)
+    named = rows or ("source" if cols == "corpus" else "corpus")
+    other = cols or ("source" if named == "corpus" else "corpus")
+    metrics = tuple(_formats(metric))
+    return tables.build(registry, tables.TableRequest(named, other, metrics, tuple(experiments or ())))
+
+
+def _write(made: Table | SettingsTable, form: str, out: Path | None) -> None:
+    from timnet.export.table_files import BINARY, render_table, suffix_of, write_table
+
+    if out is not None:
+        _tell(write_table(made, out, form))
+    elif form in BINARY:
+        raise BadInput(f"{form} is no text to print; name a file: -o table.{suffix_of(form)}")
+    else:
+        _tell(render_table(made, form).decode())
 
 
 @app.command("curves", epilog=examples("export curves 7 -o figures", "export curves 7 --format svg"))

@@ -14,6 +14,7 @@ from typing import Any
 from timnet.evaluation.summary import Summary
 from timnet.export.confusion import confusion_of
 from timnet.export.results import FoldRow, ResultRow, scores_of
+from timnet.export.tables import Entry, Table
 from timnet.records import Checkpoint, EpochMetrics, Event, Experiment, Run, RunState
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
@@ -146,6 +147,49 @@ def fold_object(row: FoldRow) -> Object:
         "war_sd": number(row.war_sd),
         "uar_n": row.uar_n,
         "war_n": row.war_n,
+    }
+
+
+def table_objects(table: Table) -> list[Object]:
+    """``export table --rows ... --cols ... --format json``: one object an entry, row by row.
+
+    All keys of :func:`result_object`, then where the entry stands and what it is over. ``_sd`` is over the folds of a
+    seed, ``_seed_sd`` over seeds; ``mixed`` says that its cell holds others that must not be averaged with it.
+    """
+    return [
+        _entry_object(entry, row, col, table.metrics, mixed=cell.mixed)
+        for row, cells in zip(table.rows, table.cells, strict=True)
+        for col, cell in zip(table.cols, cells, strict=True)
+        for entry in cell.entries
+    ]
+
+
+def _entry_object(entry: Entry, row: str, col: str, metrics: Sequence[str], *, mixed: bool) -> Object:
+    """``n`` counts finished folds; a score's own n is less where an import does not know it."""
+    return {
+        "corpus": entry.corpus,
+        "source": entry.source,
+        "protocol": entry.protocol,
+        "selection": entry.selection,
+        "optimistic": entry.optimistic,
+        "n": entry.n,
+        "uar": number(entry.uar.mean),
+        "uar_sd": number(entry.uar.fold_sd),
+        "war": number(entry.war.mean),
+        "war_sd": number(entry.war.fold_sd),
+        "uar_n": entry.uar.folds,
+        "war_n": entry.war.folds,
+        "uar_seed_sd": number(entry.uar.seed_sd),
+        "war_seed_sd": number(entry.war.seed_sd),
+        "row": row,
+        "column": col,
+        "origin": entry.origin,
+        "preset": entry.preset,
+        "experiments": list(entry.experiments),
+        "seeds": list(entry.seeds),
+        "folds": entry.folds,
+        "best": [metric for metric in metrics if metric in entry.best],
+        "mixed": mixed,
     }
 
 

@@ -15,6 +15,7 @@ import hashlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -65,10 +66,12 @@ def placed_apart(
     experiment: Experiment,
     fold: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> Placed:
     """The same as :func:`placed`, but what must be computed is computed in a child process.
 
-    The caller's process loads numpy, never scikit-learn. ``on_progress`` hears when the computing begins.
+    The caller's process loads numpy, never scikit-learn. ``on_progress`` hears when the computing begins. ``stop``
+    ends the child; :class:`timnet.errors.Stopped` is raised then.
     """
     import numpy as np
 
@@ -78,7 +81,7 @@ def placed_apart(
         if on_progress is not None:
             on_progress(Progress(0, len(found.truth), "placing"))
         asked = [str(registry.db.path), str(experiment.id), *(["--fold", str(fold)] if fold else [])]
-        places = np.array(run_task("timnet.export.placed", asked, on_progress), np.float32).reshape(-1, 2)
+        places = np.array(run_task("timnet.export.placed", asked, on_progress, stop=stop), np.float32).reshape(-1, 2)
     return Placed(found, places, fitting_perplexity(len(places)))
 
 

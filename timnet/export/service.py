@@ -6,8 +6,7 @@ Every file appears whole or not at all, and everything is computed before the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,18 @@ from timnet.export.contract import fold_object, result_object, run_details, to_j
 from timnet.export.figures.style import check_format, format_of, house_style, render
 from timnet.export.placed import placed
 from timnet.export.results import fold_rows, result_rows
+from timnet.export.table_files import check_target, one_line_errors, write_table
 from timnet.files import write_bytes, write_text
 from timnet.records import Experiment
 from timnet.registry import Registry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+__all__ = [
+    "confusion_figure", "curves", "export_confusion", "export_curves", "export_runs", "export_table", "export_tsne",
+    "file_stem", "tsne_figure", "write_table",
+]  # fmt: skip
 
 TABLE_FORMATS = ("csv", "markdown", "json")
 _ALIASES = {"md": "markdown"}
@@ -45,6 +50,8 @@ def export_table(
     form = _ALIASES.get(form.lower(), form.lower())
     if form not in TABLE_FORMATS:
         raise BadInput(f"no table format {form!r}; there are: {', '.join(TABLE_FORMATS)}")
+    if path is not None:
+        check_target(path)
     if not experiment_ids:
         raise BadInput("no experiment to export; list them with: timnet runs ls --group experiment")
     experiments = registry.experiments.ls(experiment_ids)
@@ -60,7 +67,7 @@ def export_table(
     }[form]()
     if path is None:
         return text
-    with _one_line_errors(path):
+    with one_line_errors(path):
         write_text(path, text)
     return path
 
@@ -70,10 +77,12 @@ def export_runs(registry: Registry, filter_text: str, path: Path | None = None) 
 
     Raises :class:`BadInput` for a filter that cannot be read or a path that cannot be written.
     """
+    if path is not None:
+        check_target(path)
     text = to_json([run_details(registry, run) for run in registry.runs.ls(filter_text)])
     if path is None:
         return text
-    with _one_line_errors(path):
+    with one_line_errors(path):
         write_text(path, text)
     return path
 
@@ -186,35 +195,31 @@ def _confusion_maker(registry: Registry, experiment: Experiment, fold: int | Non
 def _export(
     experiment: Experiment, folder: Path, formats: Collection[str], makers: dict[str, Callable[[], Figure]]
 ) -> list[Path]:
-    """Render every figure in every format, then write them all."""
+    """See that all files can be put there, render every figure in every format, then write them all."""
     if not formats:
         raise BadInput("no image format asked for; name png, svg or both")
     forms = [check_format(form.lower()) for form in dict.fromkeys(formats)]
+    targets = {part: [folder / f"{file_stem(experiment, part)}.{form}" for form in forms] for part in makers}
+    for paths in targets.values():
+        for path in paths:
+            check_target(path)
     images: dict[Path, bytes] = {}
     with house_style():
         for part, draw in makers.items():
             figure = draw()
-            for form in forms:
-                images[folder / f"{file_stem(experiment, part)}.{form}"] = render(figure, form)
+            for form, path in zip(forms, targets[part], strict=True):
+                images[path] = render(figure, form)
     for path, image in images.items():
-        with _one_line_errors(path):
+        with one_line_errors(path):
             write_bytes(path, image)
     return list(images)
 
 
 def _write_one(path: Path, draw: Callable[[], Figure]) -> Path:
     form = format_of(path)
+    check_target(path)
     with house_style():
         image = render(draw(), form)
-    with _one_line_errors(path):
+    with one_line_errors(path):
         write_bytes(path, image)
     return path
-
-
-@contextmanager
-def _one_line_errors(path: Path) -> Iterator[None]:
-    """Say in one line why ``path`` cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror or error}; name another place") from error

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timnet.export.contract import Object, fold_object, result_object
+from timnet.export.layout import Grid
 from timnet.export.published import SOURCES, published_for
 from timnet.export.results import FoldRow, ResultRow
 from timnet.text import clean
@@ -26,7 +27,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|~&])")
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TextTable:
     """A table of plain text, ready to be printed; ``notes`` are the lines that belong under it."""
 
     title: str
@@ -38,9 +39,9 @@ class Table:
 # cells for people
 
 
-def result_table(rows: Sequence[ResultRow]) -> Table:
+def result_table(rows: Sequence[ResultRow]) -> TextTable:
     """The summary table: scores in percent, mean ± standard deviation, and how many folds they are over."""
-    return Table(
+    return TextTable(
         title="Results",
         header=("corpus", "source", "protocol", "selection", "folds", "UAR %", "WAR %"),
         rows=tuple(
@@ -59,9 +60,9 @@ def result_table(rows: Sequence[ResultRow]) -> Table:
     )
 
 
-def fold_table(rows: Sequence[FoldRow]) -> Table:
+def fold_table(rows: Sequence[FoldRow]) -> TextTable:
     """The table of single folds, each experiment closed by its mean."""
-    return Table(
+    return TextTable(
         title="Folds",
         header=("corpus", "source", "protocol", "selection", "fold", "UAR %", "WAR %"),
         rows=tuple(
@@ -121,7 +122,7 @@ def markdown(results: Sequence[ResultRow], folds: Sequence[FoldRow]) -> str:
     return "\n".join([*_markdown_table(result_table(results)), "", *_markdown_table(fold_table(folds)), ""])
 
 
-def _markdown_table(table: Table) -> list[str]:
+def _markdown_table(table: TextTable) -> list[str]:
     numeric = ("folds", "fold", "UAR %", "WAR %")
     return [
         f"## {table.title}",
@@ -132,6 +133,32 @@ def _markdown_table(table: Table) -> list[str]:
         *([""] if table.notes else []),
         *(f"- {markdown_cell(note)}" for note in table.notes),
     ]
+
+
+def markdown_grid(grid: Grid) -> str:
+    """A laid-out table as GitHub-flavoured Markdown; the best in bold, lines of one row below each other."""
+    heads = [
+        " ".join(part for part in (group.name, column) if part) for group in grid.groups for column in group.columns
+    ]
+    labels = [group.label for group in grid.groups for _ in group.columns]
+    stub = [grid.corner, *(["protocol, selection"] if grid.labelled else [])]
+    named = [f"{head} ({label})" if label else head for head, label in zip(heads, labels, strict=True)]
+    lines = [
+        [line.name, *([line.label] if grid.labelled else []), *(cell.text if cell else "" for cell in line.cells)]
+        for line in grid.lines
+    ]
+    bold = [[bool(cell and cell.best) for cell in line.cells] for line in grid.lines]
+    offset = len(stub)
+    rows = [
+        [f"**{markdown_cell(text)}**" if place >= offset and best[place - offset] else markdown_cell(text)
+         for place, text in enumerate(line)]
+        for line, best in zip(lines, bold, strict=True)
+    ]  # fmt: skip
+    ruler = ["---"] * offset + ["---:"] * grid.width
+    table = [_markdown_row([markdown_cell(cell) for cell in [*stub, *named]]), _markdown_row(ruler)]
+    table += [_markdown_row(row) for row in rows]
+    notes = [f"- {markdown_cell(note)}" for note in grid.notes]
+    return "\n".join([f"## {markdown_cell(grid.title)}", "", *table, "", *notes, ""])
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
