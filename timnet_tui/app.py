@@ -155,11 +155,11 @@ class TimnetApp(App[None]):
         """A tab was clicked."""
         self.run_worker(self.run_action(message.action), exit_on_error=False)
 
-    def open_run(self, run_id: int) -> None:
-        """Look at one run."""
+    def open_run(self, run_id: int, *, whole: bool = False) -> None:
+        """Look at one run, or at the whole experiment that it belongs to."""
         from timnet_tui.screens.run import RunScreen
 
-        self.push_screen(RunScreen(run_id))
+        self.push_screen(RunScreen(run_id, whole=whole))
 
     # actions
 
