@@ -181,10 +181,10 @@ class GridScreen(RegistryScreen):
         self.action_open()
 
     def action_open(self) -> None:
-        """Open the selected run; of a whole experiment, its first."""
+        """Open the selected run, or the whole experiment."""
         run = self.grid.run or next(iter(self.grid.chosen), None)
         if run is not None:
-            self.timnet.open_run(run.id)
+            self.timnet.open_run(run.id, whole=self.grid.fold == 0)
 
     def action_log_scale(self) -> None:
         """Switch the loss curve's axis."""

@@ -1,4 +1,4 @@
-"""One run, watched closely: its curves, its events as they happen, its log and what is known of it."""
+"""One run, or a whole experiment, watched closely: its curves, and in panes everything else that is known."""
 
 from __future__ import annotations
 
@@ -8,61 +8,64 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Container
+from textual.events import DescendantFocus
 from textual.widgets import Static
 
-from timnet.records import Event, EventKind, Run
+from timnet.records import Run
 from timnet.text import clean
 from timnet_tui.actions import Place, bindings
-from timnet_tui.charts.plot import accuracy_plot, loss_plot
-from timnet_tui.charts.widget import Chart
+from timnet_tui.actions.run import ACTIONS, PANES
+from timnet_tui.charts.curves import Metric
+from timnet_tui.looks.curves import curves
+from timnet_tui.looks.experiment import ExperimentWatch, Whole
 from timnet_tui.looks.run import Detail, RunWatch
-from timnet_tui.palette import RGB, Palette, palette_of
-from timnet_tui.render import style
+from timnet_tui.messages import CommandEnded
+from timnet_tui.palette import palette_of
 from timnet_tui.screens.base import RegistryScreen
+from timnet_tui.screens.curve_actions import CurveActions
 from timnet_tui.snapshot import Snapshot
-from timnet_tui.widgets.facts import Facts
-from timnet_tui.widgets.lines import Lines
-from timnet_tui.widgets.title import run_title
+from timnet_tui.watch import Watch
+from timnet_tui.widgets.linked import LinkedCharts
+from timnet_tui.widgets.pane_tabs import PaneTabs
+from timnet_tui.widgets.panes import Panes
+from timnet_tui.widgets.title import run_title, whole_title
 
 #: from this width on, the panes stand beside the curves instead of below them
 WIDE = 120
-NO_EPOCH = "no epoch is finished yet"
 
 
-class RunScreen(RegistryScreen):
-    """Follows one run; the fold keys change which."""
+class RunScreen(CurveActions, RegistryScreen):
+    """Follows the run with the row id ``run_id``, or with ``whole`` all folds of its experiment."""
 
     PLACE = Place.RUN
     CSS_PATH = "run.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Place.RUN)
 
-    def __init__(self, run_id: int) -> None:
+    def __init__(self, run_id: int, *, whole: bool = False) -> None:
         super().__init__()
         self._run_id = run_id
-        self._detail: Detail | None = None
-        self._all_events = False
-        self._log_scale = False
-        #: None until a user chooses: then the log shows where there is room
-        self._log_wanted: bool | None = None
+        self._whole = whole
+        self._shown: Detail | Whole | None = None
 
     def body(self) -> ComposeResult:
-        """A title, two charts, three panes."""
+        """A title, two charts, the panes."""
         yield Static(id="title", markup=False)
-        with Vertical(id="body"):
-            with Horizontal(id="charts"):
-                yield Chart(id="accuracy")
-                yield Chart(id="loss")
-            with Horizontal(id="panes"):
-                yield Lines("events", event_line, "nothing has happened yet", id="events")
-                yield Lines("log", log_line, "no log yet", id="log")
-                yield Facts(id="facts")
+        keys = {
+            pane: self.timnet.keymap.shown(action, Place.RUN).split(" ")[0]
+            for pane, of in PANES.items()
+            for action in ACTIONS
+            if action.id == of
+        }
+        with Container(id="body"):
+            yield LinkedCharts(id="charts")
+            yield Panes(keys, self.timnet.db, id="panes")
 
     def on_mount(self) -> None:
         """Lay out for the width there is."""
         super().on_mount()
         self._arrange()
-        self.query_one("#events").focus()
+        self.panes.pane.focus()
 
     def on_resize(self) -> None:
         """Another width may want another arrangement."""
@@ -70,71 +73,78 @@ class RunScreen(RegistryScreen):
             self._arrange()
             self.rewatch()
 
+    @property
+    def charts(self) -> LinkedCharts:
+        """The curves."""
+        return self.query_one(LinkedCharts)
+
+    @property
+    def panes(self) -> Panes:
+        """Everything else."""
+        return self.query_one(Panes)
+
+    def _arrange(self) -> None:
+        wide = self.app.size.width >= WIDE
+        self.set_class(wide, "wide")
+        self.set_class(self.charts.enlarged is not None, "enlarged")
+        self.panes.set_wide(wide)
+
     # what is shown
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring everything up to date."""
         if snapshot.watch != self.watching():
             return
-        detail = self.answer(Detail)
-        if detail is None:
+        shown = self.answer(Whole) if self._whole else self.answer(Detail)
+        if shown is None:
             self.query_one("#title", Static).update(Text("this run is not in the registry any more"))
-        elif detail != self._detail:
-            self._detail = detail
-            self._show_detail()
+        elif shown != self._shown:
+            self._shown = shown
+            self._show_all(shown)
+
+    def _show_all(self, shown: Detail | Whole) -> None:
+        colours = palette_of(self.app.current_theme)
+        title = whole_title(shown, colours) if isinstance(shown, Whole) else run_title(shown.run, colours)
+        self.query_one("#title", Static).update(title)
+        self.show_curves()
+        self.panes.show(shown)
+
+    def show_curves(self) -> None:
+        """The curves of what is shown."""
+        if self._shown is not None:
+            charts = self.charts
+            charts.show(curves(self._shown, charts.metric), curves(self._shown, Metric.LOSS))
 
     def repaint(self) -> None:
         """Everything again, in the colours of another theme."""
-        self._detail = None
+        self._shown = None
         super().repaint()
 
-    def watching(self) -> RunWatch:
-        """The run, and its log while that is shown."""
-        return RunWatch(self._run_id, log=self._log_shown)
+    def watching(self) -> Watch:
+        """The run or its experiment, and what the open pane needs beside."""
+        if self._whole:
+            return ExperimentWatch(self._run_id, tested=self.panes.wants_answers)
+        return RunWatch(self._run_id, log=self.panes.wants_log, tested=self.panes.wants_answers)
 
     def targets(self) -> Sequence[Run]:
-        """The one run."""
-        return () if self._detail is None else (self._detail.run,)
+        """The one run, or all of the experiment."""
+        if self._shown is None:
+            return ()
+        return self._shown.folds if isinstance(self._shown, Whole) else (self._shown.run,)
 
-    @property
-    def _wide(self) -> bool:
-        return self.app.size.width >= WIDE
-
-    @property
-    def _log_shown(self) -> bool:
-        return self._wide if self._log_wanted is None else self._log_wanted
-
-    def _arrange(self) -> None:
-        self.set_class(self._wide, "wide")
-        self.query_one("#log").display = self._log_shown
-        self.query_one("#events").display = self._wide or not self._log_shown
-
-    def _show_detail(self) -> None:
-        detail = self._detail
-        if detail is None:
-            return
-        self.query_one("#title", Static).update(run_title(detail.run, palette_of(self.app.current_theme)))
-        self.query_one("#accuracy", Chart).show(accuracy_plot(detail), NO_EPOCH)
-        self.query_one("#loss", Chart).show(loss_plot(detail, log=self._log_scale), NO_EPOCH)
-        self.query_one(Facts).show(detail)
-        self._show_events(detail)
-        self.query_one("#log", Lines).show(detail.log or ())
-
-    def _show_events(self, detail: Detail) -> None:
-        hidden = 0
-        events: Sequence[Event] = detail.events
-        if not self._all_events:
-            events = tuple(event for event in events if event.kind != EventKind.CHECK_SKIPPED)
-            hidden = len(detail.events) - len(events)
-        self.query_one("#events", Lines).show(events, f"{hidden} not checked hidden, e shows" if hidden else "")
-
-    # actions
+    # folds
 
     def action_back(self) -> None:
-        """To the screen before; the grid selects this run."""
-        if self._detail is not None and self.app.current_mode == Place.GRID:
-            self.timnet.wanted_cell = (self._detail.run.experiment_id, self._detail.run.fold)
-        self.app.pop_screen()
+        """Out of the search, then out of an enlarged chart, then to the screen before."""
+        if self.panes.searching:
+            self.panes.end_search()
+        elif self.charts.enlarged is not None:
+            self._enlarge(None)
+        else:
+            if self._shown is not None and self.app.current_mode == Place.GRID:
+                fold = 0 if isinstance(self._shown, Whole) else self._shown.run.fold
+                self.timnet.wanted_cell = (self._shown.experiment.id, fold)
+            self.app.pop_screen()
 
     def action_next_fold(self) -> None:
         """The next fold of this experiment."""
@@ -145,60 +155,138 @@ class RunScreen(RegistryScreen):
         self._turn(-1)
 
     def _turn(self, step: int) -> None:
-        if self._detail is None or len(self._detail.folds) < 2:
+        if self._shown is None:
             return
-        ids = [fold.id for fold in self._detail.folds]
-        self._run_id = ids[(ids.index(self._run_id) + step) % len(ids)]
-        self._detail = None
-        self.query_one("#log", Lines).show(())
+        ids = [fold.id for fold in self._shown.folds]
+        if self._whole:  # from all folds to the one that was looked at, so that no key does nothing
+            self._look_at(self._run_id, whole=False)
+        elif len(ids) > 1:
+            self._look_at(ids[(ids.index(self._run_id) + step) % len(ids)], whole=False)
+
+    def action_whole(self) -> None:
+        """From a fold to all of them, and back."""
+        self._look_at(self._run_id, whole=not self._whole)
+
+    def _look_at(self, run_id: int, *, whole: bool) -> None:
+        self._run_id, self._whole, self._shown = run_id, whole, None
         self.rewatch()
 
-    def action_events(self) -> None:
-        """Show or hide what was not checked."""
-        self._all_events = not self._all_events
-        if self._detail is not None:
-            self._show_events(self._detail)
+    # curves
 
-    def action_log(self) -> None:
-        """Show or hide the log; where there is little room, it takes the place of the events."""
-        self._log_wanted = not self._log_shown
+    def action_enlarge(self) -> None:
+        """One chart, the other, both."""
+        after = {None: "accuracy", "accuracy": "loss", "loss": None}
+        self._enlarge(after[self.charts.enlarged])
+
+    def _enlarge(self, chart: str | None) -> None:
+        self.charts.enlarge(chart)
         self._arrange()
-        self.query_one("#log" if self._log_shown else "#events").focus()
-        self.rewatch()
 
-    def action_log_scale(self) -> None:
-        """Switch the loss curve's axis."""
-        self._log_scale = not self._log_scale
-        self._show_detail()
+    def action_cursor_left(self) -> None:
+        """The epoch before, or the point before where the t-SNE has the focus."""
+        if self.panes.plane.has_focus:
+            self.panes.plane.step_point(-1)
+        else:
+            super().action_cursor_left()
+
+    def action_cursor_right(self) -> None:
+        """The epoch after, or the next point where the t-SNE has the focus."""
+        if self.panes.plane.has_focus:
+            self.panes.plane.step_point(1)
+        else:
+            super().action_cursor_right()
+
+    # panes
+
+    def _open(self, pane: str) -> bool:
+        """Open a pane; whether it was open already, so that its key does what it does there."""
+        was_open = self.panes.open == pane and self.charts.enlarged is None
+        if self.charts.enlarged is not None:
+            self._enlarge(None)
+        self.panes.open_pane(pane)
+        self.rewatch()
+        return was_open
+
+    def on_descendant_focus(self, _event: DescendantFocus) -> None:
+        """Another pane may be open: what is watched follows."""
+        if self.ready:
+            self.rewatch()
+
+    def on_pane_tabs_chosen(self, _message: PaneTabs.Chosen) -> None:
+        """A tab was clicked."""
+        self.rewatch()
 
     def action_next_pane(self) -> None:
-        """The pane after the one that has the focus."""
-        self.focus_next()
+        """The pane after the one that is open."""
+        self.panes.turn(1)
+        self.rewatch()
 
     def action_previous_pane(self) -> None:
         """The pane before."""
-        self.focus_previous()
+        self.panes.turn(-1)
+        self.rewatch()
 
+    def action_facts(self) -> None:
+        """What is known of the run."""
+        self._open("facts")
 
-def event_line(event: Event, colours: Palette) -> Text:
-    """``12:03:41  12  val_loss improved …``: local to the run, so the date is left out."""
-    epoch = "" if event.epoch is None else str(event.epoch)
-    text = Text(no_wrap=True).append(f"{clean(event.time[11:19])} ", style(colours.faint))
-    text.append(f"{epoch:>4} ", style(colours.faint))
-    text.append(clean(event.text), style(_event_colour(event.kind, colours)))
-    return text
+    def action_events(self) -> None:
+        """The events; where they are open, those of other kinds."""
+        if self._open("events"):
+            self.panes.next_kinds()
 
+    def action_log(self) -> None:
+        """The log."""
+        self._open("log")
 
-def log_line(line: str, colours: Palette) -> Text:
-    """A line of the log, which :mod:`timnet_tui.logs` has cleaned."""
-    return Text(line, style(colours.text), no_wrap=True)
+    def action_search(self) -> None:
+        """Type what shall be found in the log."""
+        self._open("log")
+        self.panes.search()
 
+    def action_find_next(self) -> None:
+        """The next match."""
+        self.panes.find(1)
 
-def _event_colour(kind: str, colours: Palette) -> RGB:
-    if kind in (EventKind.CHECK_SKIPPED, EventKind.CHECK_NOT_IMPROVED):
-        return colours.faint
-    if kind in (EventKind.FAILED, EventKind.CRASHED):
-        return colours.error
-    if kind in (EventKind.INTENT, EventKind.PAUSED, EventKind.CANCELLED, EventKind.REQUEUED):
-        return colours.warning
-    return colours.text
+    def action_find_before(self) -> None:
+        """The match before."""
+        self.panes.find(-1)
+
+    def action_confusion(self) -> None:
+        """The confusion matrix; where it is open, in per cent or in counts."""
+        if self._open("confusion"):
+            self.panes.toggle_share()
+
+    def action_recall(self) -> None:
+        """Each class's recall."""
+        self._open("recall")
+
+    def action_plane(self) -> None:
+        """The t-SNE; where it is open, another class stands out."""
+        if self._open("plane"):
+            self.panes.plane.next_class()
+
+    def action_wrong(self) -> None:
+        """Mark what was not recognised."""
+        self._open("plane")
+        self.panes.plane.toggle_wrong()
+
+    def action_settings(self) -> None:
+        """All settings."""
+        self._open("settings")
+
+    def action_files(self) -> None:
+        """What is on disk."""
+        self._open("files")
+
+    def action_copy(self) -> None:
+        """Copy the selected file's path, or the id of what is shown."""
+        if self._shown is None:
+            return
+        kept = self.panes.selected_file
+        if kept is not None:
+            text = str(self.timnet.db.absolute().parent / kept.path)
+        else:
+            text = str(self._shown.experiment.id) if isinstance(self._shown, Whole) else self._shown.run.key
+        self.app.copy_to_clipboard(text)
+        self.timnet.toast(CommandEnded(f"copied: {clean(text)}"))

@@ -1,4 +1,4 @@
-"""What is known of a run, as label and value."""
+"""What is known of a run, or of a whole experiment, as label and value."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from textual.app import RenderResult
 from textual.containers import VerticalScroll
 from textual.widget import Widget
 
-from timnet.records import Checkpoint, RunState
+from timnet.evaluation.summary import Summary
+from timnet.queue.forecast import duration
+from timnet.records import Checkpoint, RunState, TrainingConfig
 from timnet.text import clean
 from timnet_tui import wording
-from timnet.queue.forecast import duration
+from timnet_tui.looks.experiment import Whole
 from timnet_tui.looks.run import Detail
 from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import style
@@ -32,9 +34,9 @@ class Facts(VerticalScroll, can_focus=True):
     def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(_Sheet(), id=id)
 
-    def show(self, detail: Detail | None) -> None:
-        """Show another run, or the same one later."""
-        self.query_one(_Sheet).show(detail)
+    def show(self, shown: Detail | Whole | None) -> None:
+        """Show another run or experiment, or the same one later."""
+        self.query_one(_Sheet).show(shown)
 
 
 class _Sheet(Widget):
@@ -43,9 +45,11 @@ class _Sheet(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._facts: list[Fact] = []
+        self._title = ""
 
-    def show(self, detail: Detail | None) -> None:
-        facts = [] if detail is None else facts_of(detail)
+    def show(self, shown: Detail | Whole | None) -> None:
+        self._title = "experiment" if isinstance(shown, Whole) else "run"
+        facts = [] if shown is None else facts_of(shown) if isinstance(shown, Detail) else facts_of_whole(shown)
         if facts != self._facts:
             # a new layout costs the whole screen, so it is asked for only when lines come or go
             self.refresh(layout=self._height(facts) != self._height(self._facts))
@@ -61,7 +65,7 @@ class _Sheet(Widget):
         table.add_column(width=LABEL, no_wrap=True)
         table.add_column(ratio=1, overflow="fold")
         focused = self.parent is not None and getattr(self.parent, "has_focus", False)
-        table.add_row(Text("run", style(colours.accent if focused else colours.text, bold=True)), Text())
+        table.add_row(Text(self._title, style(colours.accent if focused else colours.text, bold=True)), Text())
         for label, value, urgent in self._facts:
             table.add_row(Text(label, style(colours.faint)), Text(value, _value_style(colours, urgent)))
         return table
@@ -82,7 +86,7 @@ def facts_of(detail: Detail) -> list[Fact]:
         ("UAR / WAR", _scores(detail), False),
         ("epoch", _progress(detail), False),
         ("selection", wording.selection_of(run.selection, optimistic=run.optimistic), run.optimistic),
-        ("checks", _checks(detail), False),
+        ("checks", _checks(detail.experiment.config), False),
         ("best", _best(detail), False),
         *(("kept", _kept(checkpoint), False) for checkpoint in detail.checkpoints),
         ("protocol", f"{run.protocol}, fold {run.fold}/{run.folds}", False),
@@ -95,6 +99,38 @@ def facts_of(detail: Detail) -> list[Fact]:
         ("note", experiment.note, False),
     ]
     return [(label, clean(value), urgent) for label, value, urgent in optional if value]
+
+
+def facts_of_whole(whole: Whole) -> list[Fact]:
+    """The same of all folds: every mean with its spread and its own n."""
+    experiment = whole.experiment
+    states = [f"{count} {state}" for state in RunState if (count := sum(run.state is state for run in whole.folds))]
+    unmeasured = len(whole.folds) - whole.uar.n
+    optional: list[tuple[str, str | None, bool]] = [
+        ("folds", ", ".join(states), False),
+        *(("error", f"fold {run.fold}: {run.error}", True) for run in whole.folds if run.error),
+        ("UAR", _mean(whole.uar, unmeasured), False),
+        ("WAR", _mean(whole.war, 0), False),
+        ("selection", wording.selection_of(experiment.selection, optimistic=experiment.optimistic),
+         experiment.optimistic),
+        ("checks", _checks(experiment.config), False),
+        ("protocol", f"{experiment.protocol}, {experiment.folds} folds", False),
+        ("preset", experiment.preset, False),
+        ("seed", str(experiment.seed), False),
+        ("source", experiment.source, False),
+        ("tags", " ".join(experiment.tags), False),
+        ("note", experiment.note, False),
+    ]  # fmt: skip
+    return [(label, clean(value), urgent) for label, value, urgent in optional if value]
+
+
+def _mean(summary: Summary, without: int) -> str | None:
+    """``86.2 ± 3.1 %, n 9``, and how many folds are not in it."""
+    if summary.mean is None:
+        return None
+    spread = "" if summary.sd is None else f" ± {wording.percent(summary.sd)} (sd)"
+    more = f", {without} without" if without else ""
+    return f"{wording.percent(summary.mean)}{spread} %, n {summary.n}{more}"
 
 
 def _scores(detail: Detail) -> str | None:
@@ -113,8 +149,7 @@ def _progress(detail: Detail) -> str:
     return text
 
 
-def _checks(detail: Detail) -> str:
-    config = detail.experiment.config
+def _checks(config: TrainingConfig) -> str:
     text = config.monitor if config.check_every == 1 else f"{config.monitor} every {config.check_every}"
     return text if config.check_from == 1 else f"{text} from {config.check_from}"
 

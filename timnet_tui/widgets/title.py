@@ -8,6 +8,7 @@ from timnet.records import Run, RunState
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.cells import percent_done
+from timnet_tui.looks.experiment import Whole
 from timnet_tui.looks.grid import ExperimentRow
 from timnet_tui.palette import GLYPHS, Palette
 from timnet_tui.render import style
@@ -35,6 +36,22 @@ def experiment_title(row: ExperimentRow, colours: Palette) -> Text:
         spread = "" if row.uar.sd is None else f" ± {wording.percent(row.uar.sd)}"
         text.append(f"  UAR {wording.percent(row.uar.mean)}{spread}", style(colours.text, bold=True))
     return text.append(f"  n {row.uar.n}/{row.folds}", style(colours.text))
+
+
+def whole_title(whole: Whole, colours: Palette) -> Text:
+    """``2 EMODB, all folds  UAR 78.5 ± 10.1  n 2/10  best-test optimistic  random  seed  seed 46``."""
+    experiment, uar = whole.experiment, whole.uar
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f"{experiment.id} {clean(experiment.corpus)}, all folds", style(colours.accent, bold=True))
+    if uar.mean is not None:
+        spread = "" if uar.sd is None else f" ± {wording.percent(uar.sd)}"
+        text.append(f"  UAR {wording.percent(uar.mean)}{spread}", style(colours.text, bold=True))
+    text.append(f"  n {uar.n}/{experiment.folds}", style(colours.text))
+    text.append(f"  {clean(experiment.selection)}", style(colours.faint))
+    if experiment.optimistic:
+        text.append(f" {OPTIMISTIC}", style(colours.warning))
+    text.append(f"  {clean(experiment.protocol)}", style(colours.faint))
+    return text.append(f"  {clean(experiment.preset)}  seed {experiment.seed}", style(colours.faint))
 
 
 def _standing(run: Run) -> str:

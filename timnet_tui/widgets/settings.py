@@ -1,0 +1,68 @@
+"""An experiment's settings as lines: every one of them, and what its preset would have set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.text import Text
+
+from timnet.presets import PRESETS
+from timnet.records import Experiment
+from timnet.text import clean
+from timnet_tui import wording
+from timnet_tui.looks.background import Background
+from timnet_tui.palette import Palette
+from timnet_tui.render import style
+
+LABEL, VALUE = 17, 14
+CHANGED = "◆"
+#: the settings in groups, as the record has them
+GROUPS = (
+    ("network", ("filters", "kernel_size", "tabs", "dropout")),
+    ("optimiser", ("learning_rate", "beta1", "beta2", "epsilon", "batch_size", "epochs", "label_smoothing")),
+    ("checkpoint rule", ("check_every", "check_from", "monitor", "min_delta", "patience", "select")),
+)
+
+
+def changed(experiment: Experiment, background: Background) -> tuple[str, ...]:
+    """The settings in which an experiment differs from its preset; none where the preset is not known."""
+    if background.usual is None:
+        return ()
+    mine, usual = asdict(experiment.config), asdict(background.usual)
+    return tuple(name for name in mine if mine[name] != usual[name])
+
+
+def settings_lines(experiment: Experiment, background: Background, colours: Palette) -> list[Text]:
+    """What decides the result, first what is not in the configuration; what differs from the preset is marked."""
+    known = background.usual is not None
+    preset = PRESETS.get(experiment.preset)
+    facts = [
+        ("corpus", f"{experiment.corpus}, {background.utterances} utterances, {len(background.classes)} classes"),
+        ("corpus version", background.digest[:16]),
+        ("corpus folder", background.path),
+        ("protocol", f"{experiment.protocol}, {experiment.folds} folds, seed {experiment.seed}"),
+        ("selection", wording.selection_of(experiment.selection, optimistic=experiment.optimistic)),
+        ("preset", f"{experiment.preset}: {preset.source}" if known and preset else experiment.preset),
+        ("source", experiment.source),
+        ("created", f"{experiment.created[:19].replace('T', ' ')} UTC"),
+    ]
+    lines = [_fact(label, clean(value), colours) for label, value in facts if value]
+    mine = asdict(experiment.config)
+    usual = asdict(background.usual) if background.usual is not None else mine
+    for title, names in GROUPS:
+        lines += [Text(), Text(title, style(colours.text, bold=True))]
+        lines += [_setting(name, mine[name], usual[name], colours) for name in names]
+    return lines
+
+
+def _fact(label: str, value: str, colours: Palette) -> Text:
+    text = Text(no_wrap=True).append(f"  {label:<{LABEL}}", style(colours.faint))
+    return text.append(value, style(colours.text))
+
+
+def _setting(name: str, mine: object, usual: object, colours: Palette) -> Text:
+    differs = mine != usual
+    text = Text(no_wrap=True).append(f"{CHANGED if differs else ' '} ", style(colours.warning))
+    text.append(f"{name:<{LABEL}}", style(colours.faint))
+    text.append(clean(f"{mine:<{VALUE}}"), style(colours.warning if differs else colours.text, bold=differs))
+    return text.append(f"preset {usual}" if differs else "", style(colours.faint))
