@@ -98,6 +98,28 @@ def test_export_table(cli: Cli, filled: Path) -> None:
     assert all(row["protocol"] and row["selection"] for row in rows)
 
 
+def test_export_table_of_two_things(cli: Cli, filled: Path) -> None:
+    rows = cli("export", "table", "--rows", "corpus", "--cols", "source", "--metric", "uar,war", "-f", "json").json
+    assert all(row.keys() >= TABLE for row in rows)
+    assert {row["column"] for row in rows} == {"mine", "seed", "github-2023-08", "paper"}
+    assert [(row["row"], row["n"], row["folds"]) for row in rows if row["column"] == "mine"] == [
+        ("EMODB", 2, 10), ("SAVEE", 3, 3),
+    ]  # fmt: skip
+    assert all(is_fraction_or_null(row[name]) for row in rows for name in ("uar", "war", "uar_sd", "uar_seed_sd"))
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.md", "t.tex", "t.json", "t.xlsx", "t.png"])
+def test_the_name_of_the_file_chooses_the_format(cli: Cli, filled: Path, name: str) -> None:
+    files = []
+    for folder in ("one", "two"):
+        found = cli("export", "table", "--seed-table", "1", "-o", f"{folder}/{name}")
+        assert (found.status, found.out, found.err) == (0, "", f"wrote {folder}/{name}\n")
+        files.append(Path(folder, name).read_bytes())
+    assert files[0] == files[1]
+    printed = cli("export", "table", "--seed-table", "1", "-f", name[2:])
+    assert printed.out.encode() == files[0] if name[2:] not in ("xlsx", "png") else printed.status == 2
+
+
 def test_corpora_check(cli: Cli, own_place: Path) -> None:
     for number, letter in enumerate("WLEAFTN"):  # one of each class
         write_wav(own_place / "wav" / f"03a01{letter}a.wav", seed=number)

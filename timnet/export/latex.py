@@ -70,7 +70,7 @@ def _character(one: str) -> str:
         return _SPECIAL[one]
     if ord(one) < 128 or (ord(one) <= _LATIN and unicodedata.category(one) in ("Ll", "Lu")):
         return one
-    return f"[U+{ord(one):04X}]"
+    return f"{{[}}U+{ord(one):04X}]"
 
 
 def _heading(grid: Grid) -> list[str]:

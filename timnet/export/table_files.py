@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from timnet.errors import BadInput
@@ -112,7 +112,8 @@ def check_target(path: Path) -> None:
         if path.is_dir():
             raise IsADirectoryError(None, "it is a folder")
         folder = path.parent
-        path.exists()  # a name that is too long is refused here
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()  # a name that is too long is refused here
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         if not folder.is_dir():
