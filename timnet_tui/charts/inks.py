@@ -34,7 +34,7 @@ COMPARED_LIGHT: tuple[RGB, ...] = (
     (124, 78, 36),
 )
 #: how far a single fold's line and a band step back towards the background
-FAINT, TINT = 0.62, 0.22
+FAINT, TINT = 0.62, 0.28
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,6 @@ class Ink:
     palette: Palette
     monochrome: bool = False
     ascii_only: bool = False
-
-    @property
-    def background(self) -> RGB:
-        """About the colour behind a chart; what is faint is mixed with it."""
-        return self.palette.raised
 
     def colour(self, series: Series) -> RGB:
         """The colour that stands for a series, in the caption as well."""
@@ -66,11 +61,11 @@ class Ink:
 
     def faint(self, series: Series) -> RGB:
         """The same, stepped back: single folds behind a mean, what was measured behind what is smoothed."""
-        return mix(self.colour(series), self.background, FAINT)
+        return mix(self.colour(series), self.palette.background, FAINT)
 
     def tint(self, series: Series) -> RGB:
         """The background of a band."""
-        return mix(self.background, self.colour(series), TINT)
+        return mix(self.palette.background, self.colour(series), TINT)
 
     def marker(self, series: Series) -> str | None:
         """What draws a series where lines and colours cannot tell it apart; None for a plain line."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from functools import partial
 from typing import Generic, Protocol, Self, TypeVar
 
 from textual.widget import Widget
@@ -60,7 +59,8 @@ class Pictured(Widget, Generic[Asked, Drawn]):
     @property
     def ink(self) -> Ink:
         """The colours and signs of this terminal."""
-        return Ink(palette_of(self.app.current_theme), self.app.no_color)
+        ascii_only = bool(getattr(self.app, "ascii_only", False))  # an app of Textual's own does not know
+        return Ink(palette_of(self.app.current_theme), self.app.no_color, ascii_only)
 
     def forget(self) -> None:
         """Show no picture until another is drawn."""
@@ -79,7 +79,8 @@ class Pictured(Widget, Generic[Asked, Drawn]):
             self._outdated = True
             return
         self._drawing, self._outdated = True, False
-        self.run_worker(partial(self._draw, wanted), thread=True, group="charts", exit_on_error=False)
+        # a closure, not a partial: a worker is described by its job's repr, which would spell out every epoch
+        self.run_worker(lambda: self._draw(wanted), thread=True, group="charts", exit_on_error=False)
 
     def _draw(self, wanted: Asked) -> None:
         """In the thread: draw, and post the result whatever it is, so that the next may begin."""

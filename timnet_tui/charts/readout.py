@@ -196,11 +196,21 @@ def _cut(items: Sequence[Text], width: int, lines: int, ink: Ink) -> list[Text]:
 
 
 def lines_for(plot: Plot, width: int, height: int) -> int:
-    """How many lines a caption gets: one, or more where many things are compared and there is room."""
-    if not compared(plot) or width < 1:
+    """How many lines a caption gets: one, or more for means and for what is compared, where it needs and there is room.
+
+    It depends on what is shown but not on the numbers, so that a chart keeps its height while the cursor moves.
+    """
+    if width < 1 or not (compared(plot) or any(series.band is not None for series in plot.strong)):
         return 1
-    needed = sum(len(series.label) + 16 for series in plot.strong) + len(plot.title)
+    needed = len(plot.title) + 1 + sum(_room_of(plot, series) for series in plot.strong)
     return min(-(-needed // width), max(1, height // 4))
+
+
+def _room_of(plot: Plot, series: Series) -> int:
+    """About how wide the short form of one line's item is, with the space before it."""
+    spread = {BandKind.NONE: 5, BandKind.SD: 12, BandKind.SE: 12}
+    band = 0 if series.band is None else spread.get(series.band.kind, 18)
+    return len(_name(plot, series, short=True)) + 10 + band
 
 
 def note(plot: Plot, width: int) -> str:
