@@ -12,7 +12,7 @@ from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
 from timnet.registry.filters import parse
-from timnet.registry.narrow import narrow
+from timnet.registry.narrow import SOME, narrow
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -132,10 +132,13 @@ class Experiments:
                 condition.parameters,
             )
         else:
-            few = narrow(self.db, condition)
-            source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else "runs"
+            few = narrow(self.db, condition, SOME)
+            if few is not None:
+                sql = f"SELECT DISTINCT runs.experiment_id FROM ({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id WHERE"
+            else:  # most experiments have such a run, and often it is the first
+                sql = "SELECT id FROM experiments AS one WHERE EXISTS (SELECT 1 FROM runs INDEXED BY sqlite_autoindex_runs_2 WHERE runs.experiment_id = one.id AND"
             found = self.db.tuples(
-                f"SELECT DISTINCT runs.experiment_id FROM {source} WHERE runs.hidden = 0 AND {condition.sql} ORDER BY 1 DESC",
+                f"{sql} runs.hidden = 0 AND {condition.sql} {')' if few is None else ''} ORDER BY 1 DESC",
                 (*(few.parameters if few else ()), *condition.parameters),
             )
         pinned = {row[0] for row in self.db.tuples("SELECT id FROM experiments WHERE pinned")}

@@ -11,7 +11,7 @@ from timnet.evaluation.summary import Summary
 from timnet.records import RunState
 from timnet.registry.database import Database, Row
 from timnet.registry.filters import Condition
-from timnet.registry.narrow import narrow
+from timnet.registry.narrow import SOME, narrow
 
 #: what runs can be put together by -> SQL over ``runs`` and ``experiments``
 BY = {
@@ -69,7 +69,7 @@ def groups(db: Database, condition: Condition, by: tuple[str, ...]) -> list[Grou
     unknown = [name for name in by if name not in BY]
     if unknown or not by:
         raise BadInput(f"cannot group by {(unknown or ['nothing'])[0]!r}; there are: {', '.join(BY)}")
-    few = narrow(db, condition)
+    few = narrow(db, condition, SOME)
     source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else "runs"
     tags = " LEFT JOIN tags ON tags.experiment_id = runs.experiment_id" if "tag" in by else ""
     states = ", ".join(f"sum(runs.state = '{state}') AS {state}" for state in RunState)

@@ -16,8 +16,15 @@ from timnet.registry.filters import Condition, Term
 from timnet.registry.order import Order, Stretch
 from timnet.registry.schema import SORTED_BY
 
-#: so many runs are looked up and sorted in a few milliseconds
-FEW = 4000
+#: so many runs are looked up and sorted in a moment
+FEW = 2000
+#: and so many in less time than reading the whole table would take
+SOME = 12_000
+#: how far a list is read in search of runs that pass: so many for each run of the page, then so many in all
+STEPS = 8
+WINDOW = 4000
+
+Place = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +36,80 @@ class Narrow:
     count: int
 
 
-Place = tuple[Any, ...]
-
-
 def walk(db: Database, condition: Condition, parts: Sequence[Stretch], order: Order, limit: int | None) -> list[Place]:
     """The first ``limit`` runs of a list that pass: for each its id, then its values of ``order.columns``."""
-    if limit == 0:
-        return []
-    few = narrow(db, condition)
-    source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else f"runs INDEXED BY {order.index}"
-    columns = ", ".join(f"runs.{column}" for column in ("id", *order.columns))
-    found: list[Place] = []
-    for part in parts:
-        found += db.tuples(
-            f"SELECT {columns} FROM {source} WHERE runs.hidden = 0 AND {part.sql} AND {condition.sql} "
-            f"ORDER BY {part.by} LIMIT ?",
-            (
-                *(few.parameters if few else ()),
-                *part.parameters,
-                *condition.parameters,
-                -1 if limit is None else limit - len(found),
-            ),
+    one = _Walk(db, condition, parts, order)
+    if limit is None or not condition.terms:
+        return one.along_index(limit)
+    few = narrow(db, condition, FEW)
+    if few is not None:
+        return one.among(few, limit)
+    for reach in (STEPS * limit, max(WINDOW, STEPS * limit)):
+        found = one.near(reach, limit)
+        if len(found) == limit:
+            return found
+    some = narrow(db, condition, SOME)
+    return one.among(some, limit) if some is not None else one.among_all(limit)
+
+
+class _Walk:
+    """The ways to read one list from one place."""
+
+    def __init__(self, db: Database, condition: Condition, parts: Sequence[Stretch], order: Order) -> None:
+        self._db = db
+        self._condition = condition
+        self._parts = parts
+        self._order = order
+        self._columns = ", ".join(f"runs.{column}" for column in ("id", *order.columns))
+
+    def along_index(self, limit: int | None) -> list[Place]:
+        """Read the index, looking at each run, until enough have passed."""
+        return self._read(f"runs INDEXED BY {self._order.index}", (), limit)
+
+    def among(self, few: Narrow, limit: int) -> list[Place]:
+        """Look at a set of runs and sort those that pass."""
+        # in the order of the table, where neighbours lie on one page
+        source = f"(SELECT id FROM ({few.sql}) ORDER BY id) AS few CROSS JOIN runs ON runs.id = few.id"
+        return self._read(source, few.parameters, limit)
+
+    def among_all(self, limit: int) -> list[Place]:
+        """Look at every run and sort those that pass: sooner done than jumping about along an index."""
+        return self._read("runs NOT INDEXED", (), limit)
+
+    def near(self, reach: int, limit: int) -> list[Place]:
+        """The runs that pass among the next ``reach`` of the list; the last of them are perhaps not the next of all."""
+        found: list[Place] = []
+        # what the index itself can tell is asked before the runs are counted
+        own = [term for term in self._condition.of_runs if term.column == self._order.columns[0]]
+        known = tuple(value for term in own for value in term.parameters)
+        for part in self._parts:
+            if reach <= 0 or len(found) >= limit:
+                break
+            where = " AND ".join([part.sql, *(term.sql for term in own)])
+            next_ = f"SELECT id FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT ?"
+            source = f"({next_}) AS near CROSS JOIN runs ON runs.id = near.id"
+            parameters = (*part.parameters, *known, reach)
+            found += self._one(part, source, parameters, limit - len(found))
+            reach -= self._db.number(f"SELECT count(*) FROM ({next_})", parameters)
+        return found
+
+    def _read(self, source: str, parameters: tuple[Any, ...], limit: int | None) -> list[Place]:
+        found: list[Place] = []
+        for part in self._parts:
+            if limit is not None and len(found) >= limit:
+                break
+            found += self._one(part, source, parameters, -1 if limit is None else limit - len(found))
+        return found
+
+    def _one(self, part: Stretch, source: str, parameters: tuple[Any, ...], limit: int) -> list[Place]:
+        return self._db.tuples(
+            f"SELECT {self._columns} FROM {source} "
+            f"WHERE runs.hidden = 0 AND {part.sql} AND {self._condition.sql} ORDER BY {part.by} LIMIT ?",
+            (*parameters, *part.parameters, *self._condition.parameters, limit),
         )
-        if limit is not None and len(found) >= limit:
-            break
-    return found
 
 
-def narrow(db: Database, condition: Condition, few: int = FEW) -> Narrow | None:
+def narrow(db: Database, condition: Condition, few: int) -> Narrow | None:
     """The smallest set of fewer than ``few`` runs that an index finds for ``condition``; None where none is so small."""
     best: Narrow | None = None
     for sql, parameters in _ways(condition):

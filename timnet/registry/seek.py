@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from timnet.registry.database import Database
 from timnet.registry.filters import Condition, parse
-from timnet.registry.narrow import narrow
+from timnet.registry.narrow import SOME, narrow
 from timnet.registry.order import order_of, stretches
 from timnet.registry.pages import Cursor
 
@@ -31,7 +31,7 @@ def cursor_at(
     skip = rank if not backwards or total is None else total - 1 - rank
     if skip < 0:
         return None
-    few = narrow(db, condition)
+    few = narrow(db, condition, SOME)
     source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else f"runs INDEXED BY {order.index}"
     start = few.parameters if few else ()
     passing = _passing(db, condition)
