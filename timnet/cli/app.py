@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from timnet import __version__
-from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, settings, work
+from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, serve, settings, work
 from timnet.cli.help import UsageError, complaint, examples
 from timnet.text import clean
 
@@ -40,6 +40,7 @@ app.command("predict", short_help="Ask trained networks about recordings.", epil
 app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
 app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
+app.command("serve", short_help="Serve the interface to a browser.", epilog=serve.EXAMPLES)(serve.serve)
 app.command("settings", short_help="Show what is set, and where.", epilog=settings.EXAMPLES)(settings.settings)
 
 

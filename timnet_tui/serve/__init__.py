@@ -1,0 +1,1 @@
+"""The interface in a browser: one process a session, behind checks of who asks."""
