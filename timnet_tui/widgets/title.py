@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
+from timnet.evaluation.summary import Summary
 from timnet.records import Run, RunState
 from timnet.text import clean
 from timnet_tui import wording
@@ -32,21 +33,15 @@ def run_title(run: Run, colours: Palette) -> Text:
 def experiment_title(row: ExperimentRow, colours: Palette) -> Text:
     """``2 EMODB, all folds  UAR 78.5 ± 10.1  n 2/10``: a mean never stands without its n."""
     text = Text(no_wrap=True).append(f"{row.id} {clean(row.corpus)}, all folds", style(colours.accent, bold=True))
-    if row.uar.mean is not None:
-        spread = "" if row.uar.sd is None else f" ± {wording.percent(row.uar.sd)}"
-        text.append(f"  UAR {wording.percent(row.uar.mean)}{spread}", style(colours.text, bold=True))
-    return text.append(f"  n {row.uar.n}/{row.folds}", style(colours.text))
+    return _mean(text, row.uar, row.war, row.folds, colours)
 
 
 def whole_title(whole: Whole, colours: Palette) -> Text:
     """``2 EMODB, all folds  UAR 78.5 ± 10.1  n 2/10  best-test optimistic  random  seed  seed 46``."""
-    experiment, uar = whole.experiment, whole.uar
+    experiment = whole.experiment
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{experiment.id} {clean(experiment.corpus)}, all folds", style(colours.accent, bold=True))
-    if uar.mean is not None:
-        spread = "" if uar.sd is None else f" ± {wording.percent(uar.sd)}"
-        text.append(f"  UAR {wording.percent(uar.mean)}{spread}", style(colours.text, bold=True))
-    text.append(f"  n {uar.n}/{experiment.folds}", style(colours.text))
+    _mean(text, whole.uar, whole.war, experiment.folds, colours)
     text.append(f"  {clean(experiment.selection)}", style(colours.faint))
     if experiment.optimistic:
         text.append(f" {OPTIMISTIC}", style(colours.warning))
@@ -54,8 +49,17 @@ def whole_title(whole: Whole, colours: Palette) -> Text:
     return text.append(f"  {clean(experiment.preset)}  seed {experiment.seed}", style(colours.faint))
 
 
+def _mean(text: Text, uar: Summary, war: Summary, folds: int, colours: Palette) -> Text:
+    """The mean with its own n: of the UAR, or of the WAR where an import does not know the UAR."""
+    name, summary = ("WAR", war) if uar.n == 0 < war.n else ("UAR", uar)
+    if summary.mean is not None:
+        spread = "" if summary.sd is None else f" ± {wording.percent(summary.sd)}"
+        text.append(f"  {name} {wording.percent(summary.mean)}{spread}", style(colours.text, bold=True))
+    return text.append(f"  n {summary.n}/{folds}", style(colours.text))
+
+
 def _standing(run: Run) -> str:
-    if run.state is RunState.DONE and run.uar is not None:
+    if run.state is RunState.DONE and run.war is not None:
         return f"UAR {wording.percent(run.uar)}  WAR {wording.percent(run.war)}"
     if run.state is RunState.RUNNING:
         return f"epoch {run.epoch}/{run.epochs}, {percent_done(run)} %"
