@@ -107,7 +107,9 @@ class TrainingConfig:
 
     The defaults are the authors' published code (TIM-Net_SER, ``Code/TIMNET.py`` and ``main.py``, as
     corrected in August 2023): Adam with lr 1e-3, beta1 0.93, beta2 0.98, epsilon 1e-8; batch 64;
-    500 epochs; label smoothing 0.1; dropout 0.1; 39 filters of kernel 2.
+    500 epochs; label smoothing 0.1; dropout 0.1; 39 filters of kernel 2. ``variant`` is one of
+    :data:`VARIANTS`; ``inner`` is the share of the training rows kept out as an inner validation set;
+    ``average`` is how many last epochs' weights are averaged where ``select`` is ``average``.
     """
 
     # the network
@@ -115,6 +117,7 @@ class TrainingConfig:
     kernel_size: int = 2
     tabs: int = 8
     dropout: float = 0.1
+    variant: str = "timnet"
     # the optimiser and the loss
     learning_rate: float = 1e-3
     beta1: float = 0.93
@@ -130,6 +133,8 @@ class TrainingConfig:
     min_delta: float = 0.0
     patience: int = 0
     select: str = "last"
+    average: int = 10
+    inner: float = 0.0
 
     def __post_init__(self) -> None:
         _check_config(self)
@@ -143,13 +148,16 @@ class TrainingConfig:
     def selection(self) -> str:
         """The selection rule's name, as it stands beside every number.
 
-        ``last``: the last epoch. ``best-test``: the best check on the test fold. ``best-train``: the best
-        check on the training data. ``stop-test`` and ``stop-train``: the last epoch, where early stopping
-        on that data decided which epoch is the last.
+        ``last``: the last epoch. ``best-test``: the best check on the test fold; ``best-inner``: on the inner
+        validation set, which is kept out of training; ``best-train``: on the training data. ``stop-test``,
+        ``stop-inner`` and ``stop-train``: the last epoch, where early stopping on that data decided which epoch is
+        the last. ``average-last-N``: the mean of the last N epochs' weights.
         """
-        watched = "test" if self.monitor.startswith("val_") else "train"
+        watched = {"val": "test", "inner": "inner"}.get(self.monitor.partition("_")[0], "train")
         if self.select == "best":
             return f"best-{watched}"
+        if self.select == "average":
+            return f"average-last-{self.average}"
         return f"stop-{watched}" if self.patience else "last"
 
     @property
@@ -174,7 +182,12 @@ class TrainingConfig:
 #: other names of corpora: the authors' published files say RAVDE
 CORPUS_ALIASES = {"RAVDE": "RAVDESS"}
 
-MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy", "val_uar")
+MONITORS = (
+    "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "inner_loss", "inner_accuracy", "inner_uar"
+)  # fmt: skip
+SELECTS = ("last", "best", "average")
+#: the network as published, and the ablations of the paper
+VARIANTS = ("timnet", "tcn", "no-backward", "no-multi-scale", "no-fusion")
 
 
 def is_optimistic(selection: str) -> bool:
@@ -201,11 +214,18 @@ def _check_config(c: TrainingConfig) -> None:
         ("monitor", c.monitor in MONITORS, ", ".join(MONITORS)),
         ("min_delta", 0 <= c.min_delta < math.inf, "0 or more"),
         ("patience", c.patience >= 0, "0 (never stop early) or more"),
-        ("select", c.select in ("last", "best"), "last or best"),
+        ("select", c.select in SELECTS, ", ".join(SELECTS)),
+        ("variant", c.variant in VARIANTS, ", ".join(VARIANTS)),
+        ("inner", 0 <= c.inner <= 0.5, "a share of the training data from 0 to 0.5"),
+        ("average", 1 <= c.average <= c.epochs or c.select != "average", "1 up to the number of epochs"),
     )
     for name, good, allowed in ranges:
         if not good:
             raise BadInput(f"{name} = {getattr(c, name)!r} is out of range; allowed: {allowed}")
+    if c.monitor.startswith("inner_") and not c.inner:
+        raise BadInput(f"monitor = {c.monitor} needs an inner validation set; add one, e.g. inner=0.1")
+    if c.select == "average" and c.patience:
+        raise BadInput("select = average needs to know the last epoch ahead; leave patience at 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +317,8 @@ class EpochMetrics:
 
     ``loss`` and ``accuracy`` are means over the training batches, the loss on smoothed labels; the
     ``val_`` values are of the whole test fold on hard labels, so the two losses are not comparable as
-    they stand. ``diverged`` tells that the training loss was not finite (stored as no value).
+    they stand. The ``inner_`` values are of the inner validation set, where there is one. ``diverged`` tells that
+    the training loss was not finite (stored as no value).
     """
 
     epoch: int
@@ -309,6 +330,9 @@ class EpochMetrics:
     lr: float
     seconds: float
     diverged: bool = False
+    inner_loss: float | None = None
+    inner_accuracy: float | None = None
+    inner_uar: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

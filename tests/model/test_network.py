@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from timnet.model.network import NetworkShape, TimNet
+from timnet.records import VARIANTS
 
 keras = pytest.importorskip("keras")
 np = pytest.importorskip("numpy")
@@ -120,3 +122,49 @@ def test_it_survives_a_round_trip_through_its_configuration() -> None:
     model = with_random_weights(SMALL)
     again = TimNet.from_config(model.get_config())
     assert again.shape == SMALL
+
+
+BLOCKS = ("kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance")
+STEM, HEAD = ("stem_kernel", "stem_bias"), ("fusion", "head_kernel", "head_bias")
+NAMES = (*BLOCKS, *STEM, *HEAD)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_ablations_are_the_network_without_a_part() -> None:
+    whole = with_random_weights(SMALL)
+    batch = np.random.default_rng(8).normal(size=(4, 21, 7))
+    fusion = np.asarray(whole.fusion)
+    for variant, weights in (("no-fusion", np.full(4, 0.25)), ("no-multi-scale", np.array([0.0, 0.0, 0.0, 1.0]))):
+        part = TimNet(replace(SMALL, variant=variant))
+        for name in NAMES:
+            getattr(part, name).assign(getattr(whole, name))
+        whole.fusion.assign(weights)
+        for ours, expected in zip(part(batch), whole(batch), strict=True):
+            np.testing.assert_allclose(ours, expected, atol=1e-12)
+        whole.fusion.assign(fusion)
+    forward = TimNet(replace(SMALL, variant="no-backward"))
+    for name in BLOCKS:
+        getattr(forward, name).assign(np.asarray(getattr(whole, name))[:, :, :1])
+    for name in STEM:  # what reads backward in time then only ever sees zeros
+        both = np.asarray(getattr(whole, name)).copy()
+        getattr(forward, name).assign(both[:1])
+        both[1] = 0.0
+        getattr(whole, name).assign(both)
+    for name in HEAD:
+        getattr(forward, name).assign(getattr(whole, name))
+    for ours, expected in zip(forward(batch), whole(batch), strict=True):
+        np.testing.assert_allclose(ours, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_trained_weight_of_a_variant_has_a_gradient(variant: str) -> None:
+    keras.utils.set_random_seed(1)
+    model = TimNet(replace(SMALL, variant=variant))
+    batch = tf.constant(np.random.default_rng(8).normal(size=(4, 21, 7)), tf.float32)
+    with tf.GradientTape() as tape:
+        logits, embedding = model(batch, training=True)
+        loss = tf.reduce_sum(logits**2)
+    assert embedding.shape == (4, 6)
+    for gradient, weight in zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True):
+        assert gradient is not None, weight.path
+        assert np.isfinite(np.asarray(gradient)).all()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.support import CLASSES, PROOF, add_corpus, add_experiment
-from timnet.protocols import random_folds
+from timnet.protocols import Fold, random_folds
 from timnet.records import RunState, TrainingConfig, Want
 from timnet.registry import Registry
 from timnet.registry.journal import Journal
@@ -38,11 +38,13 @@ def data() -> CorpusData:
 class Process:
     """One trainer, compiled once; :meth:`start` makes it what it is at the start of every process."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: TrainingConfig = CONFIG) -> None:
         split = random_folds(UTTERANCES, 2, 46)[0]
+        if config.inner:
+            split = Fold(1, split.train[::2], split.test, split.train[1::2])
         self.data = data()
         self.split = split
-        job: Any = fold.FoldJob(self.data, split, CONFIG, 46, None)  # type: ignore[arg-type]
+        job: Any = fold.FoldJob(self.data, split, config, 46, None)  # type: ignore[arg-type]
         self.trainer: Trainer = fold._trainer(job)
         self.variables = [*self.trainer.model.variables, *self.trainer.optimizer.variables]
         self.fresh = [np.asarray(variable).copy() for variable in self.variables]
@@ -50,6 +52,7 @@ class Process:
     def start(self, *_: object) -> Trainer:
         for variable, value in zip(self.variables, self.fresh, strict=True):
             variable.assign(value)
+        self.trainer.mean.values = []
         return self.trainer
 
     def state(self) -> list[bytes]:

@@ -39,13 +39,13 @@ def save(process: Process, paths: RunPaths, epoch: int) -> Path:
 
     history = tuple(epoch_record(number) for number in range(1, epoch + 1))
     progress = Progress(BestSoFar(epoch, 0.5, 1), history, epoch == 3)
-    return checkpoint.save(paths, process.trainer.model, process.trainer.optimizer, progress)
+    return checkpoint.save(paths, process.trainer.model, process.trainer.optimizer, process.trainer.mean, progress)
 
 
 def restore(process: Process, paths: RunPaths) -> int:
     from timnet.training import checkpoint
 
-    return checkpoint.restore(paths, process.trainer.model, process.trainer.optimizer).epoch
+    return checkpoint.restore(paths, process.trainer.model, process.trainer.optimizer, process.trainer.mean).epoch
 
 
 def test_a_step_after_a_restore_equals_a_step_without(process: Process, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_step_after_a_restore_equals_a_step_without(process: Process, tmp_path
     straight_on = process.state()
     process.start()
     assert process.state() != saved
-    progress = checkpoint.restore(paths, process.trainer.model, process.trainer.optimizer)
+    progress = checkpoint.restore(paths, process.trainer.model, process.trainer.optimizer, process.trainer.mean)
     assert (progress.epoch, progress.best.epoch, progress.best.value, progress.best.checks_since) == (1, 1, 0.5, 1)
     assert progress.history == (epoch_record(1),)
     assert process.state() == saved

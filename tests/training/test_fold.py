@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from timnet.errors import DiskFull, Fenced, TimnetError
-from timnet.records import EventKind, RunState, Want
+from timnet.records import EventKind, RunState, TrainingConfig, Want
 from timnet.registry import Registry
 
 if TYPE_CHECKING:
@@ -240,3 +240,74 @@ def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> 
     assert (left.state, left.error) == (RunState.FAILED, "it cannot be")
     with pytest.raises(Fenced):
         _leave(journal, TimnetError("too late"), said.append)
+
+
+AVERAGED = TrainingConfig(tabs=2, filters=4, batch_size=6, epochs=5, select="average", average=2, dropout=0.3)
+
+
+def test_the_mean_of_the_last_epochs_weights_is_the_result_whatever_is_killed(tmp_path: Path) -> None:
+    from tests.training.bench import Deadline, Killed, Process, Run
+
+    process = Process(AVERAGED)
+    finals = []
+    for name in ("whole", "killed"):
+        with Registry.open(tmp_path / f"{name}.db") as registry, pytest.MonkeyPatch.context() as patch:
+            run = Run(registry, process, AVERAGED)
+            paths = registry.paths.run(registry.runs.get("1.1").uid)
+
+            class OnceAveraging(Deadline):
+                def moment(self) -> None:
+                    if paths.checkpoint(4).exists():  # noqa: B023 - used within the loop alone
+                        raise Killed
+
+            if name == "killed":
+                with pytest.raises(Killed), pytest.MonkeyPatch.context() as killing:
+                    run.attempt(killing, OnceAveraging())
+                assert not paths.final_weights.exists()
+                run.reap()
+            run.attempt(patch)
+            done = registry.runs.get("1.1")
+            assert (done.state, done.selection, done.optimistic) == (RunState.DONE, "average-last-2", False)
+            assert "weights of epochs 4 to 5" in registry.results.events(done.id)[-1].text
+            finals.append(dict(np.load(paths.final_weights)))
+            ends = [dict(np.load(path)) for path in paths.checkpoints()]
+    for key, value in finals[0].items():
+        np.testing.assert_array_equal(value, finals[1][key])
+    variables = [variable.path.rpartition("/")[2] for variable in process.trainer.model.variables]
+    trained = {variable.path.rpartition("/")[2] for variable in process.trainer.model.trainable_variables}
+    for place, name in enumerate(variables):
+        if name in trained:
+            mean = np.mean([end[f"model{place}"].astype(np.float64) for end in ends], axis=0)
+            np.testing.assert_allclose(finals[0][name], mean, rtol=1e-6, atol=1e-7)
+
+
+def test_batch_statistics_of_the_mean_are_those_of_all_training_rows(tmp_path: Path) -> None:
+    from tests.training.bench import Process
+
+    process = Process(AVERAGED)
+    trainer = process.start()
+    trainer.mean.take(trainer.model, 4)
+    trainer.use_mean()
+    rows = process.data.features[process.split.train]
+    mean, variance = (np.asarray(part) for part in trainer.model.statistics(rows))  # one batch holds them all
+    np.testing.assert_allclose(np.asarray(trainer.model.moving_mean), mean, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(trainer.model.moving_variance), variance, rtol=1e-4, atol=1e-5)
+
+
+def test_an_inner_validation_set_chooses_the_epoch_and_is_never_trained_on(tmp_path: Path) -> None:
+    from tests.training.bench import Process, Run
+
+    config = TrainingConfig(
+        tabs=2, filters=4, batch_size=6, epochs=4, select="best", monitor="inner_loss", inner=0.5, dropout=0.3
+    )
+    process = Process(config)
+    assert not {*process.split.train} & {*process.split.inner}
+    with Registry.open(tmp_path / "runs.db") as registry, pytest.MonkeyPatch.context() as patch:
+        run = Run(registry, process, config)
+        run.attempt(patch)
+        done = registry.runs.get("1.1")
+        assert (done.selection, done.optimistic) == ("best-inner", False)
+        epochs = registry.results.epochs(done.id)
+        assert all(None not in (m.inner_loss, m.inner_accuracy, m.inner_uar) for m in epochs)
+        assert done.best_epoch == min(epochs, key=lambda m: m.inner_loss).epoch
+        assert all(m.inner_loss != m.val_loss for m in epochs)

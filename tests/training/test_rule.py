@@ -41,7 +41,7 @@ class Reference:
 
 
 def reference(config: TrainingConfig, values: list[float | None]) -> Reference:
-    sign = -1 if config.monitor in ("loss", "val_loss") else 1
+    sign = -1 if config.monitor in ("loss", "val_loss", "inner_loss") else 1
     found = Reference([], None, [])
     for epoch in range(1, len(values) + 1):
         if epoch < config.check_from or epoch % config.check_every:
@@ -65,6 +65,7 @@ configs = st.builds(
     min_delta=st.sampled_from([0.0, 0.125, 0.5]),
     patience=st.integers(0, 3),
     select=st.sampled_from(["last", "best"]),
+    inner=st.just(0.1),
 )
 values = st.lists(st.none() | st.integers(-16, 16).map(lambda n: n / 8), max_size=25)
 
@@ -91,7 +92,7 @@ def test_the_rule_saves_and_stops_where_the_reference_does(config: TrainingConfi
 
 @pytest.mark.parametrize("monitor", MONITORS)
 def test_the_monitor_decides_which_way_is_better(monitor: str) -> None:
-    config = TrainingConfig(monitor=monitor)
+    config = TrainingConfig(monitor=monitor, inner=0.1)
     saves = [verdict.save for verdict in judged(config, [0.5, 0.6, 0.4, 0.55])]
     assert saves == ([True, False, True, False] if monitor.endswith("loss") else [True, True, False, False])
 

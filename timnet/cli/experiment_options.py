@@ -56,7 +56,7 @@ class ExperimentOptions:
     monitor: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="What is checked: loss, accuracy, val_loss, val_accuracy, val_uar.",
+            metavar="NAME", help="What is checked: [val_|inner_]loss, accuracy, or val_uar, inner_uar.",
             autocompletion=complete.monitors,
         ),
     ] = None  # fmt: skip
@@ -69,10 +69,16 @@ class ExperimentOptions:
     select: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Whose weights count: last, or best (val_... looks at the test fold: optimistic).",
-            autocompletion=complete.one_of("last", "best"),
+            metavar="NAME",
+            help="Whose weights count: last, best (by val_... that is optimistic) or average (of the last epochs).",
+            autocompletion=complete.one_of("last", "best", "average"),
         ),
-    ] = None  # fmt: skip
+    ] = None
+    average: Annotated[int | None, typer.Option(metavar="N", help="How many epochs --select average takes.")] = None
+    inner: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Keep a share of the training data out, to choose epochs by, e.g. 0.1."),
+    ] = None
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="A tag; may be repeated.")] = None
     note: Annotated[str, typer.Option(metavar="TEXT", help="A note.")] = ""
     priority: Annotated[int, typer.Option(metavar="N", help="Higher runs first.")] = 0
@@ -113,7 +119,7 @@ class ExperimentOptions:
 
     def _rule(self) -> tuple[tuple[str, Any], ...]:
         """What was given of the checkpoint rule."""
-        names = ("check_every", "check_from", "monitor", "min_delta", "patience", "select")
+        names = ("check_every", "check_from", "monitor", "min_delta", "patience", "select", "average", "inner")
         return tuple((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
 
 

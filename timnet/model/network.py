@@ -36,7 +36,11 @@ BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3  # Keras's defaults, which 
 class NetworkShape:
     """Everything that decides the network's shape. The defaults are the published ones.
 
-    ``tabs`` is the number of temporal-aware blocks in each direction: 8, and 10 for IEMOCAP.
+    ``tabs`` is the number of temporal-aware blocks in each direction: 8, and 10 for IEMOCAP. ``variant`` is the
+    published network, or one of the ablations in the paper's section 3.4 and table 3, as far as it describes them:
+    ``no-backward`` reads forward in time alone, ``no-multi-scale`` keeps the last level alone, ``no-fusion`` takes the
+    plain mean of the levels, and ``tcn`` is a stack of the same convolutions that adds its input instead of
+    gating it, forward, last level alone.
     """
 
     frames: int
@@ -46,6 +50,12 @@ class NetworkShape:
     kernel_size: int = 2
     dropout: float = 0.1
     coefficients: int = MFCC_COEFFICIENTS
+    variant: str = "timnet"
+
+    @property
+    def directions(self) -> int:
+        """How many directions the blocks read in: both, or forward alone."""
+        return 1 if self.variant in ("no-backward", "tcn") else 2
 
 
 @keras.saving.register_keras_serializable(package="timnet")
@@ -62,13 +72,14 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
         self.shape = shape
         self._dropout_seed = keras.random.SeedGenerator()
         c, k = shape.filters, shape.kernel_size
-        each = (shape.tabs, 2, 2)
+        directions = shape.directions
+        each = (shape.tabs, 2, directions)
 
         def weight(name: str, size: tuple[int, ...], start: Any, trainable: bool = True) -> Any:
             return self.add_weight(shape=size, initializer=start, trainable=trainable, name=name)
 
-        self.stem_kernel = weight("stem_kernel", (2, c, shape.coefficients), _glorot(shape.coefficients, c))
-        self.stem_bias = weight("stem_bias", (2, c), "zeros")
+        self.stem_kernel = weight("stem_kernel", (directions, c, shape.coefficients), _glorot(shape.coefficients, c))
+        self.stem_bias = weight("stem_bias", (directions, c), "zeros")
         self.kernel = weight("kernel", (*each, k, c, c), _glorot(k * c, k * c))
         # a bias before a batch normalisation has no gradient but rounding noise, so it is not trained
         self.bias = weight("bias", (*each, c), "zeros", trainable=False)
@@ -76,17 +87,36 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
         self.beta = weight("beta", (*each, c), "zeros")
         self.moving_mean = weight("moving_mean", (*each, c), "zeros", trainable=False)
         self.moving_variance = weight("moving_variance", (*each, c), "ones", trainable=False)
-        self.fusion = weight("fusion", (shape.tabs,), RandomUniform(-0.05, 0.05))
+        fused = shape.variant in ("timnet", "no-backward")
+        self.fusion = weight("fusion", (shape.tabs,), RandomUniform(-0.05, 0.05), trainable=fused)
         self.head_kernel = weight("head_kernel", (c, shape.classes), GlorotUniform())
         self.head_bias = weight("head_bias", (shape.classes,), "zeros")
         self.built = True
 
     def call(self, mfcc: Any, training: bool = False) -> tuple[Any, Any]:
         """Both outputs. In training, batch statistics are used and recorded, and dropout is applied."""
-        x = self._stem(mfcc)
         masks = [[None, None]] * self.shape.tabs
         if training:
             masks = [ops.unstack(both) for both in ops.unstack(self._dropout_masks(ops.shape(mfcc)[0]))]
+        levels, statistics = self._levels(mfcc, masks, measure=training)
+        if training:
+            self._record(statistics)
+        embedding = self._fused(levels)
+        return ops.matmul(embedding, self.head_kernel) + self.head_bias, embedding
+
+    def statistics(self, mfcc: Any) -> tuple[Any, Any]:
+        """Mean and variance before each batch normalisation for one batch, as the moving averages are laid out.
+
+        Nothing is recorded and nothing dropped; each layer is normalised by the batch's own statistics.
+        """
+        _, found = self._levels(mfcc, [[None, None]] * self.shape.tabs, measure=True)
+        mean, variance = zip(*found, strict=True)
+        shape = self.moving_mean.shape
+        return ops.reshape(ops.stack(mean), shape), ops.reshape(ops.stack(variance), shape)
+
+    def _levels(self, mfcc: Any, masks: list[Any], *, measure: bool) -> tuple[list[Any], list[tuple[Any, Any]]]:
+        """The level of each TAB, ``[filters, batch]``; with ``measure`` by batch statistics, which come as well."""
+        x = self._stem(mfcc)
         parts = [ops.unstack(w) for w in (self.kernel, self.bias, self.gamma, self.beta)]
         moving = [ops.unstack(w) for w in (self.moving_mean, self.moving_variance)]
         levels, statistics = [], []
@@ -95,7 +125,7 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
             for half in range(2):
                 kernel, bias, gamma, beta = (part[tab][half] for part in parts)
                 h = self._convolution(h, kernel, dilation=2**tab)
-                if training:
+                if measure:
                     mean, variance = ops.mean(h, axis=(2, 3)), ops.var(h, axis=(2, 3))
                     statistics.append((mean + bias, variance))
                     bias = ops.zeros_like(bias)  # the batch mean takes it away again
@@ -105,17 +135,22 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
                 h = _scaled_relu(
                     h, scale, beta + (bias - mean) * scale, None if masks[tab] is None else masks[tab][half]
                 )
-            x = x * ops.sigmoid(h)
+            x = x + h if self.shape.variant == "tcn" else x * ops.sigmoid(h)
             levels.append(ops.sum(ops.mean(x, axis=3), axis=0))
-        if training:
-            self._record(statistics)
-        embedding = ops.transpose(ops.tensordot(self.fusion, ops.stack(levels), axes=1))
-        return ops.matmul(embedding, self.head_kernel) + self.head_bias, embedding
+        return levels, statistics
+
+    def _fused(self, levels: list[Any]) -> Any:
+        """The embedding ``[batch, filters]``: the learned weighted sum of the levels, or what the variant has."""
+        if self.shape.variant in ("tcn", "no-multi-scale"):
+            return ops.transpose(levels[-1])
+        if self.shape.variant == "no-fusion":
+            return ops.transpose(ops.mean(ops.stack(levels), axis=0))
+        return ops.transpose(ops.tensordot(self.fusion, ops.stack(levels), axes=1))
 
     def _stem(self, mfcc: Any) -> Any:
         """``[batch, frames, coefficients]`` to ``[2, filters, batch, frames]``; the second half reads reversed time."""
         forward = ops.transpose(mfcc, (2, 0, 1))
-        both = ops.stack([forward, ops.flip(forward, axis=2)])
+        both = ops.stack([forward, ops.flip(forward, axis=2)][: self.shape.directions])
         return _product(self.stem_kernel, both) + self.stem_bias[:, :, None, None]
 
     def _convolution(self, x: Any, kernel: Any, dilation: int) -> Any:
@@ -130,10 +165,10 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
         return result
 
     def _dropout_masks(self, batch: Any) -> Any:
-        """Spatial dropout, ``[tabs, 2 convolutions, 2 directions, filters, batch, 1]``: whole channels fall out."""
+        """Spatial dropout, ``[tabs, 2 convolutions, directions, filters, batch, 1]``: whole channels fall out."""
         s = self.shape
         noise = keras.random.uniform(
-            (s.tabs, 2, 2, s.filters, batch, 1), seed=self._dropout_seed, dtype=self.compute_dtype
+            (s.tabs, 2, s.directions, s.filters, batch, 1), seed=self._dropout_seed, dtype=self.compute_dtype
         )
         return ops.cast(noise >= s.dropout, self.compute_dtype) / (1 - s.dropout)
 
@@ -156,10 +191,10 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
 
 
 def _product(kernel: Any, x: Any) -> Any:
-    """``[2, out, in]`` times ``[2, in, batch, frames]``, as one batched matrix product."""
-    _, channels, batch, frames = ops.shape(x)
-    flat = ops.matmul(kernel, ops.reshape(x, (2, channels, batch * frames)))
-    return ops.reshape(flat, (2, kernel.shape[1], batch, frames))
+    """``[directions, out, in]`` times ``[directions, in, batch, frames]``, as one batched matrix product."""
+    directions, channels, batch, frames = ops.shape(x)
+    flat = ops.matmul(kernel, ops.reshape(x, (directions, channels, batch * frames)))
+    return ops.reshape(flat, (directions, kernel.shape[1], batch, frames))
 
 
 def _delayed(x: Any, delay: int, frames: int) -> Any:

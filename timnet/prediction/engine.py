@@ -78,7 +78,14 @@ def predict(order: Order, report: Callable[[Progress], None]) -> dict[str, Any]:
     :class:`timnet.errors.WeightsError` for weights that cannot be used.
     """
     recipe = MfccRecipe(order.signal_length)
-    shape = NetworkShape(recipe.frames, order.classes, order.tabs, filters=order.filters, kernel_size=order.kernel_size)
+    shape = NetworkShape(
+        recipe.frames,
+        order.classes,
+        order.tabs,
+        filters=order.filters,
+        kernel_size=order.kernel_size,
+        variant=order.variant,
+    )
     report(Progress(0, len(order.files), "loading the networks"))
     ensemble = Ensemble(shape, _fill(order))
     heard: list[_Heard] = []

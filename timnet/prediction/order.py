@@ -28,6 +28,7 @@ class Order:
     tabs: int
     filters: int
     kernel_size: int
+    variant: str = "timnet"
     weights: tuple[str, ...] = ()
     published: str | None = None
 

@@ -151,6 +151,7 @@ def predict(
         tabs=config.tabs,
         filters=config.filters,
         kernel_size=config.kernel_size,
+        variant=config.variant,
         weights=tuple(str(path.absolute()) for path in networks.weights),
         published=None if networks.published is None else str(networks.published.absolute()),
     )

@@ -35,7 +35,8 @@ class Results:
     def epochs(self, run_id: int, after: int = 0) -> list[EpochMetrics]:
         """The epochs of a run after epoch ``after``, in order."""
         rows = self.db.rows(
-            "SELECT epoch, loss, accuracy, val_loss, val_accuracy, val_uar, lr, seconds, diverged "
+            "SELECT epoch, loss, accuracy, val_loss, val_accuracy, val_uar, lr, seconds, diverged, "
+            "inner_loss, inner_accuracy, inner_uar "
             "FROM epochs WHERE run_id = ? AND epoch > ? ORDER BY epoch",
             (run_id, after),
         )

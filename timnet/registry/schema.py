@@ -259,7 +259,12 @@ LISTS: tuple[Step, ...] = (
     *(f"CREATE INDEX runs_by_{column} ON runs ({column})" for column in SORTED_BY),
 )
 
-MIGRATIONS: tuple[tuple[Step, ...], ...] = (FIRST, CURSORS, LISTS)
+#: what an epoch measured on the inner validation set
+INNER = tuple(
+    f"ALTER TABLE epochs ADD COLUMN {column} REAL" for column in ("inner_loss", "inner_accuracy", "inner_uar")
+)
+
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (FIRST, CURSORS, LISTS, INNER)
 
 
 def apply(connection: sqlite3.Connection, migrations: tuple[tuple[Step, ...], ...]) -> None:

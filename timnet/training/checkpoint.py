@@ -20,6 +20,7 @@ from timnet.files import replacing
 from timnet.model.weights import UNREADABLE
 from timnet.paths import RunPaths, drop_all_but
 from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
+from timnet.training.mean import MeanWeights
 from timnet.training.rule import BestSoFar
 
 KEPT = 2
@@ -39,11 +40,14 @@ class Progress:
         return self.history[-1].metrics.epoch if self.history else 0
 
 
-def save(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, progress: Progress) -> Path:
+def save(
+    paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, mean: MeanWeights, progress: Progress
+) -> Path:
     """Write the resume point of ``progress.epoch`` and drop all but the newest two; returns its path."""
     path = paths.checkpoint(progress.epoch)
     arrays: dict[str, Any] = {f"model{place}": np.asarray(v) for place, v in enumerate(model.variables)}
     arrays |= {f"optimizer{place}": np.asarray(v) for place, v in enumerate(optimizer.variables)}
+    arrays |= {f"mean{place}": value for place, value in enumerate(mean.values)}
     arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
     with replacing(path) as stream:
         np.savez(stream, **arrays)
@@ -51,8 +55,8 @@ def save(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, progre
     return path
 
 
-def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer) -> Progress:
-    """Load the newest whole resume point into ``model`` and ``optimizer`` (which must be built).
+def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, mean: MeanWeights) -> Progress:
+    """Load the newest whole resume point into ``model``, ``optimizer`` (which must be built) and ``mean``.
 
     A file that cannot be read, or that belongs to another network, is passed over for the one before; with
     none left, training starts at the beginning.
@@ -60,23 +64,24 @@ def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer) -> 
     for path in reversed(paths.checkpoints()):
         found = _read(path, [*model.variables], [*optimizer.variables])
         if found is not None:
-            values, progress = found
+            values, mean.values, progress = found
             for variable, value in zip([*model.variables, *optimizer.variables], values, strict=True):
                 variable.assign(value)
             return progress
     return Progress()
 
 
-def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[list[Any], Progress] | None:
+def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[list[Any], list[Any], Progress] | None:
     names = [f"model{place}" for place in range(len(model))] + [f"optimizer{place}" for place in range(len(optimizer))]
     try:
         with np.load(path, allow_pickle=False) as stored:
             values = [stored[name] for name in names]
+            mean = [stored[name] for name in stored.files if name.startswith("mean")]
             progress = _progress(json.loads(stored["progress"].tobytes()))
     except UNREADABLE:
         return None
     fits = all(tuple(v.shape) == value.shape for v, value in zip([*model, *optimizer], values, strict=True))
-    return (values, progress) if fits else None
+    return (values, mean, progress) if fits else None
 
 
 def _progress(stored: dict[str, Any]) -> Progress:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from timnet.features.build import features_of, open_features
 from timnet.protocols import Fold, make_folds
-from timnet.records import CorpusRecord
+from timnet.records import CorpusRecord, Experiment
 from timnet.tasks import Progress
 
 
@@ -38,6 +38,9 @@ def load_corpus(
     return CorpusData(features, labels, corpus.classes)
 
 
-def fold_of(corpus: CorpusRecord, protocol: str, folds: int, seed: int, number: int) -> Fold:
-    """Fold ``number`` (from 1) of a protocol over a corpus."""
-    return make_folds(protocol, corpus.utterances, folds, seed)[number - 1]
+def fold_of(corpus: CorpusRecord, experiment: Experiment, number: int) -> Fold:
+    """Fold ``number`` (from 1) of an experiment over its corpus."""
+    made = make_folds(
+        experiment.protocol, corpus.utterances, experiment.folds, experiment.seed, experiment.config.inner
+    )
+    return made[number - 1]

@@ -66,7 +66,7 @@ def train_fold(
     """
     job.paths.drop_unfinished()
     trainer = _trainer(job)
-    progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer)
+    progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer, trainer.mean)
     text = f"resumed after epoch {progress.epoch} on {note}" if progress.epoch else f"started on {note}"
     journal.begin(progress.history, text)
     if progress.history:  # a kill may have come between the files and their rows
@@ -102,6 +102,7 @@ def network_shape(data: CorpusData, config: TrainingConfig) -> NetworkShape:
         filters=config.filters,
         kernel_size=config.kernel_size,
         dropout=config.dropout,
+        variant=config.variant,
     )
 
 
@@ -123,17 +124,21 @@ def _train_epoch(
     # rows are places within the resident training rows, so the order is one of range(n)
     order = order_of(np.arange(len(job.fold.train)), job.seed, job.fold.number, epoch)
     loss, accuracy = trainer.epoch(order, look)
-    result = _evaluate(job, trainer)
+    trainer.mean.take(trainer.model, epoch)
+    result, inner = _evaluate(job, trainer, job.fold.test), _evaluate(job, trainer, job.fold.inner)
     metrics = EpochMetrics(
         epoch=epoch,
         loss=_finite(loss),
         accuracy=accuracy,
-        val_loss=_finite(result.loss),
-        val_accuracy=result.war,
-        val_uar=result.uar,
+        val_loss=_finite(result.loss) if result else None,
+        val_accuracy=result.war if result else None,
+        val_uar=result.uar if result else None,
         lr=job.config.learning_rate,
         seconds=round(time.perf_counter() - started, 4),
         diverged=not math.isfinite(loss),
+        inner_loss=_finite(inner.loss) if inner else None,
+        inner_accuracy=inner.war if inner else None,
+        inner_uar=inner.uar if inner else None,
     )
     verdict = judge(job.config, progress.best, metrics)
     record = EpochRecord(metrics, verdict.check, verdict.best.epoch, verdict.best.value)
@@ -149,7 +154,7 @@ def _train_epoch(
         waited = f"{job.config.patience} checks without improvement"
         journal.event(EventKind.EARLY_STOP, f"stopped early: {waited}", epoch)
     after = Progress(verdict.best, (*progress.history, record), verdict.stop)
-    checkpoint.save(job.paths, trainer.model, trainer.optimizer, after)
+    checkpoint.save(job.paths, trainer.model, trainer.optimizer, trainer.mean, after)
     _record_weights(job, journal, after, new_best=verdict.save)
     if verdict.save:
         job.paths.drop_old_best(epoch)
@@ -173,10 +178,16 @@ def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal
     if job.config.select == "best" and progress.best.epoch is not None:
         epoch = progress.best.epoch
         load_weights(trainer.model, job.paths.best_weights(epoch))
-    result = _evaluate(job, trainer)
+    if job.config.select == "average":
+        trainer.use_mean()
+    result = _evaluate(job, trainer, job.fold.test)
+    assert result is not None  # every protocol tests something in each fold
     save_weights(trainer.model, job.paths.final_weights)
     journal.checkpoint("final", epoch, job.paths.final_weights)
-    text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({job.config.selection}, weights of epoch {epoch})"
+    weights = (
+        f"epochs {epoch - job.config.average + 1} to {epoch}" if job.config.select == "average" else f"epoch {epoch}"
+    )
+    text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({job.config.selection}, weights of {weights})"
     embeddings = trainer.embed(job.data.features)
     record_result(journal, job.fold, job.data, result, embeddings, job.paths.embeddings, text)
     say(text)
@@ -206,8 +217,10 @@ def record_result(
     )
 
 
-def _evaluate(job: FoldJob, trainer: Trainer) -> Evaluation:
-    rows = job.fold.test
+def _evaluate(job: FoldJob, trainer: Trainer, rows: NDArray[np.int64]) -> Evaluation | None:
+    """Scores on some rows; None where there are none (no inner validation set)."""
+    if not len(rows):
+        return None
     return trainer.evaluate(np.asarray(job.data.features[rows]), job.data.labels[rows], len(job.data.classes))
 
 
@@ -222,8 +235,9 @@ def _line(config: TrainingConfig, record: EpochRecord) -> str:
     def shown(value: float | None) -> str:
         return "nan" if value is None else f"{value:.4f}"
 
+    inner = f"inner_loss {shown(m.inner_loss)}  inner_uar {shown(m.inner_uar)}  " if config.inner else ""
     return (
         f"epoch {m.epoch}/{config.epochs}  loss {shown(m.loss)}  accuracy {shown(m.accuracy)}  "
         f"val_loss {shown(m.val_loss)}  val_accuracy {shown(m.val_accuracy)}  val_uar {shown(m.val_uar)}  "
-        f"{m.seconds:.2f} s  {record.check.text}"
+        f"{inner}{m.seconds:.2f} s  {record.check.text}"
     )

@@ -132,7 +132,7 @@ def _train(
     corpus = registry.corpora.by_id(experiment.corpus_id)
     job = FoldJob(
         data=load_corpus(corpus, assignment.cache),
-        fold=fold_of(corpus, experiment.protocol, experiment.folds, experiment.seed, run.fold),
+        fold=fold_of(corpus, experiment, run.fold),
         config=experiment.config,
         seed=experiment.seed,
         paths=registry.paths.run(run.uid),

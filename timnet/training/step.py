@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from timnet.evaluation.scores import confusion, uar, war
 from timnet.model.network import TimNet
 from timnet.records import TrainingConfig
+from timnet.training.mean import MeanWeights
 
 EVALUATION_BATCH = 256
 
@@ -65,6 +66,7 @@ class Trainer:
         # one trace for every size of batch: tracing costs seconds
         self._step = tf.function(self._one_step, input_signature=[tf.TensorSpec([None], tf.int64)])
         self._forward = forward_of(model)
+        self.mean = MeanWeights(config)
 
     def epoch(self, order: NDArray[np.int64], between_steps: Callable[[], None]) -> tuple[float, float]:
         """Train once over the rows in ``order``; ``between_steps`` may raise to leave the epoch.
@@ -84,6 +86,26 @@ class Trainer:
     def evaluate(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Evaluation:
         """Answers and scores for ``features`` [n, frames, 39] with ``labels`` [n]."""
         return evaluate(self._forward, features, labels, classes)
+
+    def use_mean(self) -> None:
+        """Go over to the mean of the last epochs' weights, with batch statistics measured anew for them.
+
+        They are measured on all training rows without dropout, as the network will be asked, each batch normalised by
+        its own; mean and variance are pooled over the batches in float64.
+        """
+        self.mean.assign(self.model)
+        measure = tf.function(
+            lambda rows: self.model.statistics(tf.gather(self._features, rows)),
+            input_signature=[tf.TensorSpec([None], tf.int64)],
+        )
+        rows = np.arange(int(self._features.shape[0]))
+        batches = [rows[start : start + EVALUATION_BATCH] for start in range(0, len(rows), EVALUATION_BATCH)]
+        found = [[np.asarray(part, np.float64) for part in measure(tf.constant(batch))] for batch in batches]
+        share = [len(batch) / len(rows) for batch in batches]
+        mean = sum(s * m for s, (m, _) in zip(share, found, strict=True))
+        square = sum(s * (v + m**2) for s, (m, v) in zip(share, found, strict=True))
+        self.model.moving_mean.assign(mean)
+        self.model.moving_variance.assign(square - mean**2)
 
     def embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The penultimate layer for ``features`` [n, frames, 39]: float32 ``[n, filters]``."""
