@@ -39,7 +39,8 @@ def log_ticks(low: float, high: float, ticks: int) -> list[float]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high) + 1e-9)
     if last - first > 2 * ticks:
         step = -(-(last - first) // max(1, ticks))
-        return [10.0**power for power in range(first, first + step * (ticks + 2), step) if power - step < last]
+        powers = [power for power in range(first, first + step * (ticks + 2), step) if power - step < last]
+        return [10.0 ** min(power, 308) for power in powers]
     for factors in ((1, 2, 5), (1,)):
         grid = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
         start = max((i for i, value in enumerate(grid) if value <= low * (1 + 1e-9)), default=0)

@@ -142,7 +142,7 @@ def _finite(value: float | None) -> float | None:
 
 def _log(value: float | None) -> float | None:
     value = _finite(value)
-    return math.log10(value) if value is not None and value > 0 else None
+    return math.log10(max(value, 1 / LARGEST)) if value is not None and value > 0 else None
 
 
 # axes
