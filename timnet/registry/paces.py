@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from timnet.records import TrainingConfig
-from timnet.registry.database import Database
+from timnet.registry.database import Database, Row
 
 #: how many of the newest runs are asked
 NEWEST = 5000
@@ -23,6 +23,21 @@ class Kind:
     tabs: int
 
 
+#: a kind's fields -> what gives them of a row of ``experiments``
+KIND_COLUMNS = {
+    "corpus_id": "experiments.corpus_id",
+    **{
+        name: f"json_extract(experiments.config, '$.{name}')"
+        for name in ("batch_size", "filters", "kernel_size", "tabs")
+    },
+}
+
+
+def kind_from(row: Row) -> Kind:
+    """The kind in a row with the names of :data:`KIND_COLUMNS`."""
+    return Kind(*(row[name] for name in KIND_COLUMNS))
+
+
 def kind_of(corpus_id: int, config: TrainingConfig) -> Kind:
     """The kind that an experiment is of."""
     return Kind(corpus_id, config.batch_size, config.filters, config.kernel_size, config.tabs)
@@ -33,11 +48,10 @@ def paces(db: Database) -> Mapping[Kind, float]:
 
     What was imported tells of another machine and is left out.
     """
+    columns = ", ".join(f"{column} AS {name}" for name, column in KIND_COLUMNS.items())
     rows = db.rows(
-        """
-        SELECT corpus_id, json_extract(config, '$.batch_size') AS batch_size, json_extract(config, '$.filters') AS filters,
-               json_extract(config, '$.kernel_size') AS kernel_size, json_extract(config, '$.tabs') AS tabs,
-               sum(seconds) / sum(runs) AS pace
+        f"""
+        SELECT {columns}, sum(measured.seconds) / sum(measured.runs) AS pace
         FROM (
             SELECT experiment_id, sum(last_seconds) AS seconds, count(last_seconds) AS runs
             FROM (SELECT experiment_id, last_seconds FROM runs ORDER BY id DESC LIMIT ?)
@@ -45,11 +59,8 @@ def paces(db: Database) -> Mapping[Kind, float]:
         ) AS measured
         JOIN experiments ON experiments.id = measured.experiment_id
         WHERE source = 'trained'
-        GROUP BY 1, 2, 3, 4, 5
+        GROUP BY {", ".join(KIND_COLUMNS)}
         """,
         (NEWEST,),
     )
-    return {
-        Kind(row["corpus_id"], row["batch_size"], row["filters"], row["kernel_size"], row["tabs"]): row["pace"]
-        for row in rows
-    }
+    return {kind_from(row): row["pace"] for row in rows}

@@ -12,6 +12,7 @@ from timnet.registry.corpora import Corpora
 from timnet.registry.database import Database
 from timnet.registry.experiments import Experiments
 from timnet.registry.journal import Journal
+from timnet.registry.lineup import Lineup
 from timnet.registry.notices import Notices
 from timnet.registry.pages import Pages
 from timnet.registry.results import Results
@@ -68,6 +69,11 @@ class Registry:
     def pages(self) -> Pages:
         """Pages of long lists, counts and groups."""
         return Pages(self.db)
+
+    @cached_property
+    def lineup(self) -> Lineup:
+        """The queue as a line, and its order."""
+        return Lineup(self.db)
 
     @cached_property
     def results(self) -> Results:

@@ -1,0 +1,269 @@
+"""The queue as a line: who trains, who waits and in which order, and how users change that order.
+
+Workers claim by priority, then by place. A run that is moved takes over the priority of those it is put among, and a
+place between them; nobody else's changes, unless there is no number left between two places.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from timnet.errors import BadInput
+from timnet.records import Run, RunState
+from timnet.registry.database import Database, Row
+from timnet.registry.filters import Condition, parse
+from timnet.registry.paces import KIND_COLUMNS, Kind, kind_from
+from timnet.registry.runs import Runs
+
+#: in this order the states follow each other; those that ended without a result may be retried
+SECTIONS = (RunState.RUNNING, RunState.QUEUED, RunState.PAUSED, RunState.FAILED, RunState.CANCELLED)
+_CLAIMED, _NEWEST = "runs.priority DESC, runs.place, runs.id", "runs.updated DESC, runs.id DESC"
+_ENDED = frozenset({RunState.FAILED, RunState.CANCELLED})
+_KINDS = ", ".join(f"{column} AS {name}" for name, column in KIND_COLUMNS.items())
+_TAKEN = f"FROM runs WHERE runs.state = ? AND runs.hidden = 0 ORDER BY {_CLAIMED} LIMIT ? OFFSET ?"
+
+
+class Move(StrEnum):
+    """Where a waiting run can be moved."""
+
+    UP = "up"
+    DOWN = "down"
+    TOP = "top"
+    BOTTOM = "bottom"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Runs from place ``first`` on, section by section. ``counts`` are of all that pass the filter.
+
+    ``place`` tells where the run that was asked for stands, None where it is not in the line.
+    """
+
+    runs: tuple[Run, ...]
+    first: int
+    counts: Mapping[RunState, int]
+    place: int | None = None
+
+    @property
+    def total(self) -> int:
+        """How long the line is."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What one run has left: ``epochs``, at its own ``seconds`` where it was timed, else at the pace of its kind."""
+
+    run_id: int
+    kind: Kind
+    epochs: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Runs of one kind, with the epochs they have left together."""
+
+    kind: Kind
+    runs: int
+    epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a run stood in the line."""
+
+    run_id: int
+    key: str
+    priority: int
+    place: float
+
+
+class Lineup:
+    """Reads and changes the line. What is hidden is not in it."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self._runs = Runs(db)
+
+    def line(self, filter_text: str = "", first: int = 0, count: int = 100, asked: int | None = None) -> Line:
+        """``count`` runs from place ``first`` on. Raises :class:`BadInput` for a filter that cannot be used."""
+        condition = parse(filter_text)
+        counts = self._counts(condition)
+        total = sum(counts.values())
+        first = max(0, min(first, total - count))
+        ids: list[int] = []
+        skip = first
+        for state in SECTIONS:
+            if skip < counts[state] and len(ids) < count:
+                ids += self._section(state, condition, skip, count - len(ids))
+            skip = max(0, skip - counts[state])
+        place = first + ids.index(asked) if asked in ids else self._place(asked, condition, counts)
+        return Line(tuple(self._runs.by_ids(ids)), first, counts, place)
+
+    def left(self, state: RunState, count: int, skip: int = 0) -> list[Left]:
+        """What ``count`` runs that train or wait have left, in the order of claims after the first ``skip``."""
+        rows = self.db.rows(
+            f"""
+            SELECT runs.id AS id, max(0, epochs - epoch) AS epochs, last_seconds, {_KINDS}
+            FROM runs JOIN experiments ON experiments.id = runs.experiment_id
+            WHERE runs.id IN (SELECT runs.id {_TAKEN}) ORDER BY {_CLAIMED}
+            """,
+            (state, count, skip),
+        )
+        return [Left(row["id"], kind_from(row), row["epochs"], row["last_seconds"]) for row in rows]
+
+    def ahead(self, count: int) -> list[Crowd]:
+        """The first ``count`` of those that wait, put together by kind."""
+        rows = self.db.rows(
+            f"""
+            SELECT sum(crowd.runs) AS runs, sum(crowd.epochs) AS epochs, {_KINDS}
+            FROM (
+                SELECT experiment_id, count(*) AS runs, sum(max(0, epochs - epoch)) AS epochs
+                FROM (SELECT experiment_id, epochs, epoch {_TAKEN}) GROUP BY experiment_id
+            ) AS crowd
+            JOIN experiments ON experiments.id = crowd.experiment_id GROUP BY {", ".join(KIND_COLUMNS)}
+            """,
+            (RunState.QUEUED, count, 0),
+        )
+        return [Crowd(kind_from(row), row["runs"], row["epochs"]) for row in rows]
+
+    # moving
+
+    def move(self, keys: Sequence[str], move: Move) -> list[Spot]:
+        """Move waiting runs together, as they stand to each other; returns where they stood.
+
+        Raises :class:`BadInput` where one of them does not wait; then none is moved.
+        """
+        with self.db.write():
+            runs = self._waiting_runs(keys)
+            before = [Spot(run.id, run.key, run.priority, run.place) for run in runs]
+            ids = [run.id for run in runs]
+            # each is put next to one that stays, so the first to go up, and the last to go down, makes room
+            for run_id in ids if move in (Move.UP, Move.TOP) else reversed(ids):
+                self._move_one(run_id, move, ids)
+        return before
+
+    def shift_priority(self, keys: Sequence[str], by: int) -> list[Spot]:
+        """Raise or lower the priority of waiting runs by ``by``; returns where they stood. Raises as :meth:`move`."""
+        with self.db.write():
+            before = [Spot(run.id, run.key, run.priority, run.place) for run in self._waiting_runs(keys)]
+            for spot in before:
+                self._set(spot.run_id, spot.priority + by, spot.place)
+        return before
+
+    def put_back(self, spots: Sequence[Spot]) -> None:
+        """Put runs back where they stood; those that wait no more are left alone."""
+        with self.db.write():
+            for spot in spots:
+                self._set(spot.run_id, spot.priority, spot.place)
+
+    def _waiting_runs(self, keys: Sequence[str]) -> list[Run]:
+        runs = [self._runs.get(key) for key in keys]
+        for run in runs:
+            if run.state is not RunState.QUEUED:
+                raise BadInput(
+                    f"cannot move run {run.key}: it is {run.state}, and only queued runs have a place in the queue"
+                )
+        return sorted(runs, key=lambda run: (-run.priority, run.place, run.id))
+
+    def _move_one(self, run_id: int, move: Move, ids: Sequence[int]) -> None:
+        upwards = move in (Move.UP, Move.TOP)
+        next_to = self._next_to(run_id, move, ids)
+        if next_to is None:
+            return
+        place = _between(next_to["place"], self._beyond(next_to, run_id, upwards), upwards)
+        if place is None:  # no number is left between the two
+            self._renumber(next_to["priority"])
+            self._move_one(run_id, move, ids)
+        else:
+            self._set(run_id, next_to["priority"], place)
+
+    def _next_to(self, run_id: int, move: Move, ids: Sequence[int]) -> Row | None:
+        """The run to be put before (upwards) or behind; none of those that are moved together."""
+        where, parameters = "1", ()
+        if move in (Move.UP, Move.DOWN):
+            here = self.db.changed("SELECT id, priority, place FROM runs WHERE id = ?", (run_id,))[0]
+            where = f"(priority, -place, -id) {'>' if move is Move.UP else '<'} (?, ?, ?)"
+            parameters = (here["priority"], -here["place"], -here["id"])
+        first = move in (Move.TOP, Move.DOWN)
+        order = "priority DESC, place, id" if first else "priority, place DESC, id DESC"
+        found = self.db.changed(
+            "SELECT id, priority, place FROM runs WHERE state = 'queued' AND hidden = 0 AND id NOT IN "
+            f"(SELECT value FROM json_each(?)) AND {where} ORDER BY {order} LIMIT 1",
+            (json.dumps(list(ids)), *parameters),
+        )
+        return found[0] if found else None
+
+    def _beyond(self, next_to: Row, run_id: int, upwards: bool) -> float | None:
+        """The place on the other side of the gap; None where there is no run of this priority."""
+        sign, order = ("<", "place DESC, id DESC") if upwards else (">", "place, id")
+        found = self.db.changed(
+            "SELECT place FROM runs WHERE state = 'queued' AND hidden = 0 AND priority = ? AND id <> ? "
+            f"AND (place, id) {sign} (?, ?) ORDER BY {order} LIMIT 1",
+            (next_to["priority"], run_id, next_to["place"], next_to["id"]),
+        )
+        return found[0]["place"] if found else None
+
+    def _renumber(self, priority: int) -> None:
+        self.db.connection.execute(
+            "UPDATE runs SET place = numbered.n FROM (SELECT id, row_number() OVER (ORDER BY place, id) AS n FROM runs "
+            "WHERE state = 'queued' AND priority = ?) AS numbered WHERE runs.id = numbered.id",
+            (priority,),
+        )
+
+    def _set(self, run_id: int, priority: int, place: float) -> None:
+        self.db.connection.execute(
+            "UPDATE runs SET priority = ?, place = ? WHERE id = ? AND state = 'queued'", (priority, place, run_id)
+        )
+
+    # reading
+
+    def _counts(self, condition: Condition) -> dict[RunState, int]:
+        if not condition.terms:
+            counts = self._runs.counts()
+            return {state: counts[state] for state in SECTIONS}
+        found = dict(
+            self.db.tuples(
+                f"SELECT state, count(*) FROM runs WHERE state IN ({', '.join('?' * len(SECTIONS))}) AND hidden = 0 "
+                f"AND {condition.sql} GROUP BY state",
+                (*SECTIONS, *condition.parameters),
+            )
+        )
+        return {state: found.get(state.value, 0) for state in SECTIONS}
+
+    def _section(self, state: RunState, condition: Condition, skip: int, count: int) -> list[int]:
+        order = _NEWEST if state in _ENDED else _CLAIMED
+        found = self.db.tuples(
+            f"SELECT id FROM runs WHERE state = ? AND hidden = 0 AND {condition.sql} ORDER BY {order} LIMIT ? OFFSET ?",
+            (state, *condition.parameters, count, skip),
+        )
+        return [row[0] for row in found]
+
+    def _place(self, run_id: int | None, condition: Condition, counts: Mapping[RunState, int]) -> int | None:
+        row = self.db.row(
+            f"SELECT id, state, priority, place, updated FROM runs WHERE id = ? AND hidden = 0 AND {condition.sql}",
+            (run_id, *condition.parameters),
+        )
+        if row is None or RunState(row["state"]) not in SECTIONS:
+            return None
+        state = RunState(row["state"])
+        before, values = "(priority, -place, -id) > (?, ?, ?)", (row["priority"], -row["place"], -row["id"])
+        if state in _ENDED:
+            before, values = "(updated, id) > (?, ?)", (row["updated"], row["id"])
+        ahead = self.db.number(
+            f"SELECT count(*) FROM runs WHERE state = ? AND hidden = 0 AND {before} AND {condition.sql}",
+            (state, *values, *condition.parameters),
+        )
+        return sum(counts[one] for one in SECTIONS[: SECTIONS.index(state)]) + ahead
+
+
+def _between(place: float, beyond: float | None, upwards: bool) -> float | None:
+    """A place next to ``place``: before it (``upwards``) or behind it, but on this side of ``beyond``."""
+    if beyond is None:
+        return place - 1 if upwards else place + 1
+    middle = (place + beyond) / 2
+    return middle if min(place, beyond) < middle < max(place, beyond) else None
