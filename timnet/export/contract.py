@@ -202,6 +202,9 @@ def metrics_object(metrics: EpochMetrics) -> Object:
         "val_loss": number(metrics.val_loss),
         "val_accuracy": number(metrics.val_accuracy),
         "val_uar": number(metrics.val_uar),
+        "inner_loss": number(metrics.inner_loss),
+        "inner_accuracy": number(metrics.inner_accuracy),
+        "inner_uar": number(metrics.inner_uar),
         "lr": number(metrics.lr),
         "seconds": number(metrics.seconds),
     }
