@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import add_corpus, add_experiment, filled_registry, start_next
+from tests.support import PROOF, add_corpus, add_experiment, filled_registry, start_next
 from timnet.errors import BadInput, UnknownName
 from timnet.records import EventKind, Experiment, RunState, TrainingConfig
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
+from timnet.states import Command
 
 
 def new(registry: Registry, **changes: object) -> NewExperiment:
@@ -132,3 +133,109 @@ def test_the_number_of_a_deleted_experiment_is_never_given_again(registry: Regis
     made: Experiment = add_experiment(registry, corpus)
     assert made.id == 2
     assert min(run.id for run in registry.runs.ls()) == 11
+
+
+def everything(registry: Registry) -> list[object]:
+    """What lists, counts and lookups tell."""
+    pages = registry.pages
+    return [
+        registry.runs.ls(), registry.experiments.ls(), registry.experiments.ids(),
+        registry.experiments.ids("state:done"), registry.experiments.newest(9), registry.runs.counts(), registry.runs.running(), pages.runs(sort="uar"),
+        pages.count(), pages.count("state:queued"), pages.count("source:trained"), pages.count("fold:1 source:trained"),
+        pages.groups(), registry.runs.of_experiment(1), registry.runs.by_ids([1, 2, 3]),
+    ]  # fmt: skip
+
+
+def test_what_is_removed_is_nowhere_and_comes_back_as_it_was(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    with filled_registry(tmp_path / "runs.db") as registry:
+        for run in registry.runs.running():
+            registry.journal(run.id, run.attempt).end(RunState.PAUSED, EventKind.PAUSED, "paused")
+        before = everything(registry)
+        states = {run.key: run.state for run in registry.runs.of_experiment(2)}
+        assert set(states.values()) == {RunState.DONE, RunState.FAILED, RunState.PAUSED, RunState.QUEUED}
+        registry.experiments.remove([2])
+        assert {run.experiment_id for run in registry.runs.ls()} == {1}
+        assert registry.runs.counts()[RunState.QUEUED] == registry.runs.counts()[RunState.CANCELLED] == 0
+        assert registry.runs.claim(lambda _uid: 0, PROOF, "local", None) is None
+        assert [experiment.id for experiment in registry.experiments.ls()] == registry.experiments.ids() == [1]
+        assert registry.pages.count().runs == len(registry.pages.runs().runs) == 3
+        assert registry.pages.count("source:trained").runs == 3
+        assert [group.key for group in registry.pages.groups()] == [("SAVEE", "github")]
+        assert registry.runs.of_experiment(2) == registry.runs.of_experiments([2]) == []
+        for ask in (
+            lambda: registry.experiments.get(2),
+            lambda: registry.experiments.tag(2, ["x"]),
+            lambda: registry.experiments.note(2, "x"),
+            lambda: registry.experiments.pin([2]),
+            lambda: registry.experiments.remove([2]),
+        ):
+            with pytest.raises(UnknownName, match=r"experiment 2 was removed; .* timnet runs restore 2"):
+                ask()
+        with pytest.raises(UnknownName, match=r"no run 2\.6 here"):
+            registry.runs.command(Command.RETRY, ["2.6"])
+        [gone] = registry.experiments.removed()
+        assert (gone.experiment.id, gone.runs, gone.done) == (2, 10, 2)
+        assert gone.experiment.deleted is not None
+        assert [experiment.id for experiment in registry.experiments.restore([2])] == [2]
+        assert everything(registry) == before
+        assert {run.key: run.state for run in registry.runs.of_experiment(2)} == states
+        assert registry.experiments.removed() == []
+        with pytest.raises(BadInput, match="experiment 2 was not removed"):
+            registry.experiments.restore([2])
+
+
+def test_several_are_removed_or_none(registry: Registry) -> None:
+    corpus = add_corpus(registry)
+    for _ in range(3):
+        add_experiment(registry, corpus)
+    start_next(registry)
+    with pytest.raises(BadInput, match=r"run 1\.1 is running"):
+        registry.experiments.remove([3, 2, 1])
+    assert registry.experiments.ids() == [3, 2, 1]
+    registry.experiments.remove([3, 2])
+    assert {gone.experiment.id for gone in registry.experiments.removed()} == {2, 3}
+    assert len(registry.experiments.delete(2)) == 10
+    with pytest.raises(UnknownName, match="no experiment 2 here"):
+        registry.experiments.restore([3, 2])
+    assert registry.experiments.ids() == [1]
+    registry.experiments.restore([3])
+    assert registry.experiments.ids() == [3, 1]
+    assert registry.runs.counts()[RunState.QUEUED] == 19
+
+
+def test_pinned_experiments_come_first(registry: Registry) -> None:
+    corpus = add_corpus(registry)
+    for _ in range(4):
+        add_experiment(registry, corpus)
+    registry.experiments.pin([1, 3])
+    assert (
+        registry.experiments.ids()
+        == registry.experiments.ids("fold:1")
+        == registry.experiments.ids("emodb")
+        == [3, 1, 4, 2]
+    )
+    assert registry.experiments.ids("pinned:yes") == [3, 1]
+    assert [registry.experiments.get(1).pinned, registry.runs.get("2.1").pinned] == [True, False]
+    registry.experiments.pin([3], pinned=False)
+    assert registry.experiments.ids("-pinned:yes") == [4, 3, 2]
+    with pytest.raises(UnknownName):
+        registry.experiments.pin([2, 99])
+    assert registry.experiments.ids("pinned:yes") == [1]
+
+
+def test_several_are_tagged_and_noted_or_none(registry: Registry) -> None:
+    corpus = add_corpus(registry)
+    for _ in range(3):
+        add_experiment(registry, corpus, tags=("old",))
+    registry.experiments.tag_all([1, 3], ["new"], ["old"])
+    registry.experiments.note_all([1, 3], "both")
+    assert [(e.tags, e.note) for e in registry.experiments.ls()] == [
+        (("new",), "both"),
+        (("old",), ""),
+        (("new",), "both"),
+    ]
+    with pytest.raises(UnknownName):
+        registry.experiments.tag_all([2, 9], ["newer"])
+    with pytest.raises(UnknownName):
+        registry.experiments.note_all([2, 9], "lost")
+    assert (registry.experiments.get(2).tags, registry.experiments.get(2).note) == (("old",), "")

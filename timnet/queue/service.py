@@ -15,7 +15,7 @@ from pathlib import Path
 from timnet.errors import BadInput
 from timnet.paths import RegistryPaths
 from timnet.queue import liveness, waiting
-from timnet.records import Run, RunState, Worker
+from timnet.records import Experiment, Run, RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.runs import Outcome
 from timnet.states import Command
@@ -87,8 +87,24 @@ def command_where_it_applies(
     return outcomes, passed
 
 
+def remove_experiments(registry: Registry, ids: Sequence[int]) -> None:
+    """Hide experiments until :func:`restore_experiments`; their files stay.
+
+    All or none: none while a run of one is running.
+    """
+    registry.experiments.remove(ids)
+
+
+def restore_experiments(registry: Registry, ids: Sequence[int]) -> list[Experiment]:
+    """Bring removed experiments back as they were; runs that had waited wait again. All or none."""
+    return registry.experiments.restore(ids)
+
+
 def delete_experiments(registry: Registry, ids: Sequence[int]) -> None:
-    """Delete experiments with their runs, then the runs' files. All or none: none while a run of one is running."""
+    """Delete experiments for good, with their runs and then the runs' files.
+
+    All or none: none while a run of one is running.
+    """
     with registry.db.write():
         uids = [uid for experiment_id in ids for uid in registry.experiments.delete(experiment_id)]
     for uid in uids:

@@ -39,6 +39,15 @@ class NewExperiment:
     tags: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A removed experiment (``experiment.deleted`` says when), with its ``runs``, ``done`` of which have a result."""
+
+    experiment: Experiment
+    runs: int
+    done: int
+
+
 class Experiments:
     """The tables ``experiments`` and ``tags``, and the birth of rows in ``runs``."""
 
@@ -97,14 +106,7 @@ class Experiments:
 
     def get(self, experiment_id: int) -> Experiment:
         """One experiment. Raises :class:`UnknownName`, also for one that was removed."""
-        row = self.db.row(f"{SELECT} WHERE experiments.id = ?", (experiment_id,))
-        if row is None:
-            raise UnknownName(f"no experiment {experiment_id} here; list them with: timnet runs ls --group experiment")
-        if row["deleted"] is not None:
-            raise UnknownName(
-                f"experiment {experiment_id} was removed; bring it back with: timnet runs restore {experiment_id}"
-            )
-        return experiment_of(row)
+        return experiment_of(self._check_there(experiment_id))
 
     def ls(self, ids: Iterable[int] | None = None) -> list[Experiment]:
         """Experiments, oldest first: all, or those named."""
@@ -145,35 +147,121 @@ class Experiments:
         ids = [row[0] for row in found]
         return [i for i in ids if i in pinned] + [i for i in ids if i not in pinned] if pinned else ids
 
+    # what users keep on experiments
+
     def tag(self, experiment_id: int, add: Sequence[str] = (), remove: Sequence[str] = ()) -> Experiment:
         """Add and remove tags. A tag is one word without ``:``."""
-        self.get(experiment_id)
-        with self.db.write():
-            self._add_tags(experiment_id, add)
-            self.db.connection.executemany(
-                "DELETE FROM tags WHERE experiment_id = ? AND tag = ?", [(experiment_id, tag) for tag in remove]
-            )
+        self.tag_all([experiment_id], add, remove)
         return self.get(experiment_id)
+
+    def tag_all(self, ids: Iterable[int], add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add and remove tags of several experiments: of all or, on any error, of none."""
+        with self.db.write():
+            for experiment_id in ids:
+                self._check_there(experiment_id)
+                self._add_tags(experiment_id, add)
+                self.db.connection.executemany(
+                    "DELETE FROM tags WHERE experiment_id = ? AND tag = ?", [(experiment_id, tag) for tag in remove]
+                )
 
     def note(self, experiment_id: int, text: str) -> Experiment:
         """Replace the note of an experiment."""
-        self.get(experiment_id)
-        with self.db.write():
-            self.db.connection.execute("UPDATE experiments SET note = ? WHERE id = ?", (text, experiment_id))
+        self.note_all([experiment_id], text)
         return self.get(experiment_id)
 
+    def note_all(self, ids: Iterable[int], text: str) -> None:
+        """Write the same note on several experiments."""
+        self._set_all(ids, "note", text)
+
+    def pin(self, ids: Iterable[int], *, pinned: bool = True) -> None:
+        """Keep experiments at the head of lists, or no longer."""
+        self._set_all(ids, "pinned", int(pinned))
+
+    def _set_all(self, ids: Iterable[int], column: str, value: str | int) -> None:
+        with self.db.write():
+            for experiment_id in ids:
+                self._check_there(experiment_id)
+                self.db.connection.execute(f"UPDATE experiments SET {column} = ? WHERE id = ?", (value, experiment_id))
+
+    # removing
+
+    def remove(self, ids: Iterable[int]) -> None:
+        """Hide experiments from every list, all or none, until they are restored or deleted for good.
+
+        Their waiting runs leave the queue. Raises :class:`BadInput` while a run of one is running.
+        """
+        with self.db.write():
+            for experiment_id in ids:
+                self._check_there(experiment_id)
+                self._runs_at_rest(experiment_id)
+                self.db.connection.execute(
+                    "UPDATE experiments SET deleted = ?, pinned = 0 WHERE id = ?", (now(), experiment_id)
+                )
+                self.db.connection.execute(
+                    "UPDATE runs SET hidden = 1, hidden_from = state, state = iif(state = 'queued', 'cancelled', state) "
+                    "WHERE experiment_id = ?",
+                    (experiment_id,),
+                )
+
+    def restore(self, ids: Iterable[int]) -> list[Experiment]:
+        """Bring removed experiments back, all or none, each run in the state it had; what had waited waits again."""
+        ids = list(dict.fromkeys(ids))
+        with self.db.write():
+            for experiment_id in ids:
+                row = self._row(experiment_id)
+                if row["deleted"] is None:
+                    raise BadInput(f"experiment {experiment_id} was not removed")
+                self.db.connection.execute("UPDATE experiments SET deleted = NULL WHERE id = ?", (experiment_id,))
+                self.db.connection.execute(
+                    "UPDATE runs SET hidden = 0, state = hidden_from, hidden_from = NULL WHERE experiment_id = ?",
+                    (experiment_id,),
+                )
+        return [self.get(experiment_id) for experiment_id in ids]
+
+    def removed(self) -> list[Removed]:
+        """The experiments that can still be restored, the last removed first."""
+        rows = self.db.rows(
+            "SELECT experiments.id, count(runs.id) AS runs, coalesce(sum(runs.state = 'done'), 0) AS done "
+            "FROM experiments LEFT JOIN runs ON runs.experiment_id = experiments.id "
+            "WHERE experiments.deleted IS NOT NULL GROUP BY experiments.id ORDER BY experiments.deleted DESC, 1 DESC"
+        )
+        return [Removed(experiment_of(self._row(row["id"])), row["runs"], row["done"]) for row in rows]
+
     def delete(self, experiment_id: int) -> list[str]:
-        """Delete an experiment with all its runs and return the runs' uids, whose folders may now go.
+        """Delete an experiment for good with all its runs and return the runs' uids, whose folders may now go.
 
         Raises :class:`BadInput` while one of its runs is running.
         """
         with self.db.write():
-            self.get(experiment_id)
-            runs = self.db.changed("SELECT uid, state, fold FROM runs WHERE experiment_id = ?", (experiment_id,))
-            running = [f"{experiment_id}.{run['fold']}" for run in runs if run["state"] == "running"]
-            if running:
-                raise BadInput(f"run {running[0]} is running; cancel it first: timnet queue cancel {running[0]}")
+            self._row(experiment_id)
+            uids = self._runs_at_rest(experiment_id)
             self.db.connection.execute("DELETE FROM experiments WHERE id = ?", (experiment_id,))
+        return uids
+
+    def _row(self, experiment_id: int) -> Row:
+        """The row of an experiment, removed or not. Raises :class:`UnknownName`."""
+        row = self.db.row(f"{SELECT} WHERE experiments.id = ?", (experiment_id,))
+        if row is None:
+            raise UnknownName(f"no experiment {experiment_id} here; list them with: timnet runs ls --group experiment")
+        return row
+
+    def _check_there(self, experiment_id: int) -> Row:
+        """The same, but one that was removed is not there. Raises :class:`UnknownName`."""
+        row = self._row(experiment_id)
+        if row["deleted"] is not None:
+            raise UnknownName(
+                f"experiment {experiment_id} was removed; bring it back with: timnet runs restore {experiment_id}"
+            )
+        return row
+
+    def _runs_at_rest(self, experiment_id: int) -> list[str]:
+        """The uids of an experiment's runs. Raises :class:`BadInput` while one is running."""
+        runs = self.db.changed(
+            "SELECT uid, state, fold FROM runs WHERE experiment_id = ? ORDER BY fold", (experiment_id,)
+        )
+        running = [f"{experiment_id}.{run['fold']}" for run in runs if run["state"] == "running"]
+        if running:
+            raise BadInput(f"run {running[0]} is running; cancel it first: timnet queue cancel {running[0]}")
         return [run["uid"] for run in runs]
 
     def _add_tags(self, experiment_id: int, tags: Sequence[str]) -> None:
