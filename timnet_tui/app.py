@@ -18,6 +18,7 @@ from timnet.settings import Settings
 from timnet_tui import signs, themes
 from timnet_tui.actions import Place, at, bindings, key_name
 from timnet_tui.keymap import keymap_of
+from timnet_tui.memory import Memory
 from timnet_tui.messages import CommandEnded, PlaceChosen, SnapshotTaken, Undo
 from timnet_tui.news import TOASTS_AT_MOST, News, osc9
 from timnet_tui.poller import Poller
@@ -34,6 +35,8 @@ MAIN_SCREENS = {
     Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
 }
 UNDO_AT_MOST = 20
+#: seconds between two looks at what is to be remembered of the screens
+REMEMBER_SECONDS = 2.0
 
 
 def _screen(module: str, name: str) -> RegistryScreen:
@@ -60,9 +63,11 @@ class TimnetApp(App[None]):
         *,
         reader: Reader | None = None,
         clock: Callable[[], float] = time.monotonic,
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         self.db = db
+        self.memory = memory or Memory(db, keep=False)
         self.settings = settings
         self.clock = clock
         self.keymap = keymap_of(settings.keys)
@@ -82,17 +87,43 @@ class TimnetApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the grid and begin to look."""
-        self.theme = self.settings.theme if self.settings.theme in self.available_themes else themes.DEFAULT
-        if self.theme != self.settings.theme:
+        self.theme = self._first_theme()
+        if self.settings.theme not in self.available_themes:
             self.toast(CommandEnded(f"there is no theme {self.settings.theme!r}", failed=True))
         for complaint in self.keymap.complaints:
             self.toast(CommandEnded(complaint, failed=True))
-        self.switch_mode(Place.GRID)
+        place = self.memory.get("app", "place", str)
+        self.switch_mode(place if place in MAIN_SCREENS and self.wanted_cell is None else Place.GRID)
         self._poller.start()
+        self.set_interval(REMEMBER_SECONDS, self.remember)
 
     def on_unmount(self) -> None:
         """End the poller; training and workers are processes of their own and go on."""
         self._poller.stop()
+        self.memory.close()
+
+    def _first_theme(self) -> str:
+        """The settings' theme, or the one gone to with ``t`` since the settings said so."""
+        wanted = self.settings.theme if self.settings.theme in self.available_themes else themes.DEFAULT
+        chosen = self.memory.get("app", "theme", str)
+        unchanged = self.memory.get("app", "theme_of_settings", str) == self.settings.theme
+        return chosen if unchanged and chosen in self.available_themes else wanted
+
+    def remember(self) -> None:
+        """Note where the user is. Cheap where nothing changed; the file is written by a thread."""
+        place = self.current_mode if self.current_mode in MAIN_SCREENS else Place.GRID
+        theme = {"theme": self.theme, "theme_of_settings": self.settings.theme}
+        self.memory.put("app", {"place": str(place), **theme})
+        for screen in self.screen_stack:
+            if isinstance(screen, RegistryScreen) and screen.ready:
+                values = screen.remembered()
+                if values:
+                    self.memory.put(screen.PLACE, values)
+
+    async def action_quit(self) -> None:
+        """Close the view, and remember where it was."""
+        self.remember()
+        await super().action_quit()
 
     # news
 
@@ -208,4 +239,4 @@ class TimnetApp(App[None]):
 def run(db: Path, settings: Settings, open_experiment: int | None = None) -> None:
     """Open the terminal interface on a registry, which need not be there yet."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    TimnetApp(db, settings, open_experiment).run()
+    TimnetApp(db, settings, open_experiment, memory=Memory(db)).run()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
@@ -62,6 +62,13 @@ class RegistryScreen(Screen[None]):
     def targets(self) -> Sequence[Run]:
         """The runs that an action on the queue applies to."""
         return ()
+
+    def remembered(self) -> Mapping[str, object]:
+        """What this screen wants to find again the next time: values that JSON can hold; empty for nothing now.
+
+        It asks for them with ``self.timnet.memory.get(self.PLACE, name, kind)`` when it is made or mounted.
+        """
+        return {}
 
     @property
     def timnet(self) -> TimnetApp:

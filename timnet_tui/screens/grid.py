@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -93,6 +93,19 @@ class GridScreen(RegistryScreen):
         self.timnet.wanted_cell = None
         if page.place is not None:
             self.grid.seek(page.place, wanted[1])
+
+    def on_mount(self) -> None:
+        """Select what was selected the last time, unless something else is wanted."""
+        super().on_mount()
+        memory = self.timnet.memory
+        experiment, fold = memory.get(self.PLACE, "experiment", int), memory.get(self.PLACE, "fold", int)
+        if self.timnet.wanted_cell is None and experiment and fold is not None and 0 < experiment < 2**31:
+            self.timnet.wanted_cell = (experiment, max(0, fold))
+
+    def remembered(self) -> Mapping[str, object]:
+        """What is selected."""
+        row = self.grid.row
+        return {} if row is None else {"experiment": row.id, "fold": self.grid.fold}
 
     def targets(self) -> Sequence[Run]:
         """The selected run, or all of the selected experiment."""
