@@ -56,6 +56,10 @@ class Pictured(Widget, Generic[Asked, Drawn]):
         """Whether what is shown is what is wanted."""
         return not self._drawing and self.request() == self._shown
 
+    def instead(self, empty: str) -> str:
+        """What is said where no picture is: ``empty`` where there is nothing to draw, or that drawing failed."""
+        return empty if self._shown is None else "this could not be drawn"
+
     @property
     def ink(self) -> Ink:
         """The colours and signs of this terminal."""

@@ -162,8 +162,8 @@ class ScatterChart(Pictured[Wanted, Placed]):
         if self.drawn is not None and self._current() and y - ABOVE < len(self.drawn.strips):
             strip = self._with_point(self.drawn.strips[y - ABOVE], self.drawn, y - ABOVE)
             return strip.apply_style(base).adjust_cell_length(width, base)
-        if y == self.size.height // 2 and self.drawn is None and self._empty:
-            return line_of(Text(self._empty.center(width), style(self.ink.palette.faint)), width, base)
+        if y == self.size.height // 2 and self.drawn is None:
+            return line_of(Text(self.instead(self._empty).center(width), style(self.ink.palette.faint)), width, base)
         return Strip.blank(width, base)
 
     def caption(self) -> Text:

@@ -285,8 +285,8 @@ class Chart(Pictured[Wanted, Drawing]):
         if drawn is not None and y - above < len(drawn.picture.strips) and self._fits():
             strip = self._with_cursor(drawn.picture.strips[y - above], drawn.picture, y - above)
             return strip.apply_style(base).adjust_cell_length(width, base)
-        if y == self.size.height // 2 and drawn is None and self._empty:
-            return line_of(Text(self._empty.center(width), style(self.ink.palette.faint)), width, base)
+        if y == self.size.height // 2 and drawn is None:
+            return line_of(Text(self.instead(self._empty).center(width), style(self.ink.palette.faint)), width, base)
         return Strip.blank(width, base)
 
     def caption(self, width: int) -> list[Text]:
