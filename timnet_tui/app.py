@@ -33,6 +33,7 @@ SWITCH_SECONDS = 0.001
 #: the main screens, loaded when they are first gone to
 MAIN_SCREENS = {
     Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
+    Place.CORPORA: ("timnet_tui.screens.corpora", "CorporaScreen"),
 }
 UNDO_AT_MOST = 20
 #: seconds between two looks at what is to be remembered of the screens
@@ -197,6 +198,10 @@ class TimnetApp(App[None]):
     def action_show_grid(self) -> None:
         """Experiments by folds."""
         self.go_to(Place.GRID)
+
+    def action_show_corpora(self) -> None:
+        """What experiments are made of."""
+        self.go_to(Place.CORPORA)
 
     def action_undo(self) -> None:
         """Take back the last thing that can be taken back."""

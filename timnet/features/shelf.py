@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from timnet.errors import BadInput, UnknownName
-from timnet.features.build import wanted_of
+from timnet.features.build import Wanted, wanted_of
 from timnet.features.cache import CacheEntry, FeatureCache
 from timnet.features.libraries import library_versions
 from timnet.records import CorpusRecord
@@ -30,6 +31,7 @@ class Use(StrEnum):
     UNKNOWN = "not of a corpus here"
 
 
+FLOAT32, HEADER_BLOCK = 4, 64  # bytes
 STALE = (Use.OLD_VERSION, Use.OTHER_LIBRARIES)
 
 
@@ -73,6 +75,28 @@ def shelf(cache_root: Path, corpora: Sequence[CorpusRecord]) -> tuple[Shelved, .
         return Use.OLD_VERSION if entry.corpus.casefold() in names else Use.UNKNOWN
 
     return tuple(Shelved(entry, use(entry)) for entry in FeatureCache(cache_root).entries())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a corpus's features are in the cache: ``fresh`` whole and for its current version, with their bytes.
+
+    ``stale_bytes`` are of entries made for the same corpus that nobody will ask for again.
+    """
+
+    fresh: bool = False
+    bytes: int = 0
+    stale_bytes: int = 0
+
+
+def standing_of(entries: Sequence[CacheEntry], corpus: str, wanted: Wanted | None) -> Standing:
+    """How the features of ``corpus`` stand among the cache's ``entries``; ``wanted`` is what it asks for now."""
+    mine = next((one for one in entries if wanted is not None and one.key == wanted.key), None)
+    # the header before the numbers fills whole blocks, so a file that was cut is told by its size alone
+    header = 0 if mine is None or wanted is None else mine.bytes - prod(wanted.shape) * FLOAT32
+    fresh = header > 0 and header % HEADER_BLOCK == 0
+    others = sum(one.bytes for one in entries if one is not mine and one.corpus.casefold() == corpus.casefold())
+    return Standing(fresh, mine.bytes if mine is not None and fresh else 0, others)
 
 
 def remove_stale(cache_root: Path, corpora: Sequence[CorpusRecord]) -> tuple[Shelved, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textual.binding import Binding
 
-from timnet_tui.actions import everywhere, grid, queue, run
+from timnet_tui.actions import corpora, everywhere, grid, queue, run
 from timnet_tui.actions.table import Action, Place, key_name, keys_of
 
 __all__ = ["ACTIONS", "Action", "Place", "at", "bindings", "key_name", "keys_of"]
@@ -15,6 +15,7 @@ ACTIONS: tuple[Action, ...] = (
     *grid.ACTIONS,
     *run.ACTIONS,
     *queue.ACTIONS,
+    *corpora.ACTIONS,
     *everywhere.ACTIONS,
 )
 

@@ -10,6 +10,7 @@ _OVER = (Place.RUN, Place.COMPARE, Place.NEW)
 ACTIONS: tuple[Action, ...] = (
     Action("back", ("escape", "backspace"), "back", "Go back to the screen before", "Look", _OVER, footer=_OVER),
     Action("show_grid", ("1",), "grid", "Experiments by folds", "Screens", _ANY),
+    Action("show_corpora", ("5",), "corpora", "What experiments are made of", "Screens", _ANY),
     Action("undo", ("u",), "undo", "Take back the last thing that can be taken back", "Timnet", _ANY),
     Action("theme", ("t",), "theme", "Go to the next theme", "Timnet", _ANY),
     Action("help", ("question_mark", "f1"), "help", "Show all keys and signs", "Timnet", _ANY, footer=_ANY),

@@ -1,0 +1,251 @@
+"""Registers a corpus: says whose recordings lie there, reads them, tells what it found, and only then asks."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.suggester import SuggestFromList
+from textual.widgets import Button, Checkbox, Input, Static
+
+from timnet.corpora.spec import KNOWN, canonical
+from timnet.registry import Registry
+from timnet.sources import Source, name_of, read_source, register_source
+from timnet.text import clean
+from timnet_tui.corpus_work import counting, failed
+from timnet_tui.jobs import Job, Jobs, Report, Work
+from timnet_tui.messages import CommandEnded
+from timnet_tui.palette import palette_of
+from timnet_tui.render import style
+from timnet_tui.widgets.job_lines import JobEnded, JobLines
+from timnet_tui.widgets.path_field import PathField
+
+SUFFIXES = (".npy", ".csv", ".tsv", ".parquet")
+HINT = "A folder of recordings, a published .npy file, or your own table (.csv, .tsv, .parquet). Files are only read."
+LENGTH = "auto: 95 % whole; samples, or a share such as 90%"
+GUESS, READ = "guess", "read"
+
+
+class AddCorpus(ModalScreen[str | None]):
+    """Answers the name that is being registered, None when the user leaves it.
+
+    ``name`` and ``source`` are filled in where they are known already.
+    """
+
+    CSS_PATH = "form.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+
+    def __init__(self, name: str = "", source: str = "") -> None:
+        super().__init__()
+        self._given = (clean(name), source)
+        self.jobs = Jobs(lambda job: self.post_message(JobEnded(job)))
+        self._read: Source | None = None
+        #: the name is one that was offered: the files' names are worth more
+        self._offered = bool(self._given[0])
+
+    def compose(self) -> ComposeResult:
+        """The fields, what was found, and what to do with it."""
+        with Vertical(classes="form"):
+            yield Static("Add a corpus", classes="title", markup=False)
+            yield Static(HINT, classes="text", markup=False)
+            with Horizontal(classes="line"):
+                yield Static("source", classes="name", markup=False)
+                yield PathField(self._given[1], "~/corpora/EMODB", SUFFIXES, id="source")
+            with Horizontal(classes="line"):
+                yield Static("name", classes="name", markup=False)
+                suggester = SuggestFromList(KNOWN, case_sensitive=False)
+                yield Input(
+                    self._given[0], "EMODB, or a name of your own", suggester=suggester, id="name", compact=True
+                )
+            with Horizontal(classes="line"):
+                yield Static("length", classes="name", markup=False)
+                yield Input(placeholder=LENGTH, id="length", compact=True)
+            yield Checkbox("leave out recordings that cannot be used", id="skip", compact=True)
+            with VerticalScroll(classes="found", can_focus=False):
+                yield Static(id="said", classes="said", markup=False)
+            yield JobLines(self.jobs, "esc", id="jobs")
+            with Horizontal(classes="answers"):
+                yield Button("Read it", id="go", variant="primary", compact=True)
+                yield Button("Leave it (esc)", id="no", compact=True)
+
+    def on_mount(self) -> None:
+        """Type at once, what is missing first."""
+        self.query_one("#source", PathField).focus()
+        self._offer_length()
+
+    # what is typed
+
+    @property
+    def _typed_name(self) -> str:
+        return self.query_one("#name", Input).value.strip()
+
+    @property
+    def _path(self) -> Path | None:
+        return self.query_one("#source", PathField).path
+
+    def on_path_field_changed(self) -> None:
+        """What was read is of another source."""
+        self._forget()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """What was read is of another name or length."""
+        if event.input.id in ("name", "length"):
+            self._offered = self._offered and self._typed_name == self._given[0]
+            self._forget()
+            self._offer_length()
+
+    def on_checkbox_changed(self) -> None:
+        """What was read was read in another way."""
+        self._forget()
+
+    def _offer_length(self) -> None:
+        """Only corpora of one's own have a signal length to choose."""
+        field = self.query_one("#length", Input)
+        field.disabled = canonical(self._typed_name) in KNOWN
+
+    def _forget(self) -> None:
+        if self._read is not None:
+            self._read = None
+            self._say("")
+            self._offer("Read it")
+
+    # from one step to the next
+
+    def on_path_field_submitted(self) -> None:
+        """Find out whose recordings are there, or go on."""
+        if self._path is None:
+            return
+        if self._typed_name and not self._offered:
+            self._go()
+        else:
+            self._begin(GUESS, "looking at the names", partial(_guess, self._path))
+
+    def on_input_submitted(self) -> None:
+        """Enter goes on."""
+        self._go()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A button goes on, or leaves."""
+        if event.button.id == "go":
+            self._go()
+        else:
+            self.action_leave()
+
+    def _go(self) -> None:
+        if self.jobs.all:
+            return
+        if self._read is not None:
+            self._register(self._read)
+        elif self._path is None:
+            self.query_one("#source", PathField).focus()
+        elif not self._typed_name or self._offered:
+            self.on_path_field_submitted()
+        else:
+            length = self.query_one("#length", Input)
+            wanted = "" if length.disabled else length.value.strip()
+            skip = self.query_one("#skip", Checkbox).value
+            job = partial(_read, self._typed_name, self._path, wanted or None, skip)
+            self._begin(READ, f"reading {self._typed_name}", job)
+
+    def _begin(self, kind: str, title: str, work: Work) -> None:
+        if not self.jobs.all:
+            self._say("")
+            self.jobs.add(Job(title, work, kind))
+            self.query_one(JobLines).look()
+
+    def on_job_ended(self, event: JobEnded) -> None:
+        """Show what came of it."""
+        event.stop()
+        job = event.job
+        if job.problem:
+            self._say(job.problem, wrong=True)
+        elif not job.done:
+            self._say("stopped")
+        elif job.subject == GUESS:
+            self._guessed(job.result)
+        else:
+            self._found(job.result)
+
+    def _guessed(self, name: str | None) -> None:
+        field = self.query_one("#name", Input)
+        if name is None and self._offered:
+            name = self._typed_name
+        self._offered = False
+        if name is None:
+            self._say("No known corpus names its files so. Give a corpus of your own a name.")
+            field.focus()
+            return
+        field.value = name
+        self._go()
+
+    def _found(self, source: Source) -> None:
+        self._read = source
+        self.query_one("#said", Static).update(self._summary(source))
+        self._offer("Register it")
+        self.query_one("#go", Button).focus()
+
+    def _summary(self, source: Source) -> Text:
+        colours = palette_of(self.app.current_theme)
+        found = source.corpus.found
+        text = Text().append(f"Recognised: {clean(found.corpus)}", style(colours.accent, bold=True))
+        text.append(f", laid out as {clean(found.layout)}\n", style(colours.text))
+        counts = f"{found.utterances} utterances, {found.speakers} speakers, {len(found.classes)} classes\n"
+        text.append(counts, style(colours.text))
+        for line in found.problems:
+            text.append(f"! {clean(line)}\n", style(colours.warning))
+        for line in found.notes:
+            text.append(f"- {clean(line)}\n", style(colours.faint))
+        for line in source.lengths:
+            text.append(f"{clean(line)}\n", style(colours.faint))
+        text.rstrip()
+        return text
+
+    def _register(self, source: Source) -> None:
+        db = self.app.db  # type: ignore[attr-defined]
+        self.dismiss(source.corpus.record.name)
+        self.app.run_worker(
+            lambda: self.app.post_message(_registered(db, source)), thread=True, group="commands", exit_on_error=False
+        )
+
+    def _say(self, text: str, *, wrong: bool = False) -> None:
+        colours = palette_of(self.app.current_theme)
+        self.query_one("#said", Static).update(Text(clean(text), style(colours.error if wrong else colours.text)))
+
+    def _offer(self, label: str) -> None:
+        self.query_one("#go", Button).label = label
+
+    def action_leave(self) -> None:
+        """Stop what is at work, or close."""
+        jobs = self.jobs.all
+        if jobs:
+            self.jobs.stop(jobs[0])
+        else:
+            self.dismiss(None)
+
+    def on_unmount(self) -> None:
+        """Nothing goes on without it."""
+        self.jobs.close(0.0)
+
+
+def _guess(path: Path, report: Report, stop: threading.Event) -> str | None:  # noqa: ARG001 - it is quick
+    return name_of(path)
+
+
+def _read(name: str, path: Path, length: str | None, skip: bool, report: Report, stop: threading.Event) -> Source:  # noqa: ARG001 - report stops it
+    return read_source(name, path, length, counting(report), skip_bad=skip)
+
+
+def _registered(db: Path, source: Source) -> CommandEnded:
+    try:
+        with Registry.open(db) as registry:
+            record = register_source(registry, source)
+    except Exception as error:  # told to the user; it does not end the interface
+        return failed(error)
+    return CommandEnded(f"{clean(record.name)} is registered: {len(record.utterances)} utterances")
