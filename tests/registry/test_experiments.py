@@ -140,7 +140,8 @@ def everything(registry: Registry) -> list[object]:
     pages = registry.pages
     return [
         registry.runs.ls(), registry.experiments.ls(), registry.experiments.ids(),
-        registry.experiments.ids("state:done"), registry.experiments.newest(9), registry.runs.counts(), registry.runs.running(), pages.runs(sort="uar"),
+        registry.experiments.ids("state:done"), registry.experiments.newest(9), registry.runs.counts(),
+        registry.runs.running(), pages.runs(sort="uar"),
         pages.count(), pages.count("state:queued"), pages.count("source:trained"), pages.count("fold:1 source:trained"),
         pages.groups(), registry.runs.of_experiment(1), registry.runs.by_ids([1, 2, 3]),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support import filled_registry
+from tests.support import add_corpus, add_experiment, filled_registry
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
 from timnet.registry import Registry, filters
@@ -75,6 +75,16 @@ FIRST, SECOND = EVERY[:11], EVERY[12:]
         ("war>=0.9", "1.1"),
         ("war>1e-1 loss<1 accuracy>.5 val_loss<2 val_accuracy>0 val_uar>0 fold:1", "1.1 2.1"),
         ("uar>nan", ""),
+        ("best<1 seconds:1.5 fold:1", "1.1 2.1"),
+        ("smoothed_val_uar>0.4 smoothed_loss<2 fold:1", "1.1 2.1"),
+        ("smoothed_accuracy>1", ""),
+        ("STATE", ""),
+        ("state:DONE fold:1", "1.1 2.1"),
+        ("pinned:yes", ""),
+        ("pinned:no", EVERY),
+        ("created>2020-01-31", EVERY),
+        ("created<=2020-01-31", ""),
+        ("-updated>=2020-01-31T10:30", ""),
         ("uar<inf", "1.1 1.2 1.3 2.1 2.2"),
         ("emodb", SECOND),
         ("mod", SECOND),
@@ -117,6 +127,11 @@ def test_a_filter_finds(filled: Registry, text: str, expected: str) -> None:
         ("id:first", "is no id"),
         ("id:1.x", "is no id"),
         ("id:1.2.3", "is no id"),
+        ("created>yesterday", "needs a date like 2026-01-31"),
+        ("updated:2026-02-30", "needs a date like 2026-01-31"),
+        ("created<9999-12-31,2026-01-01", "needs a date like 2026-01-31"),
+        ("pinned:maybe", "pinned is yes or no"),
+        (" ".join("abcde" * 30), "a filter of 150 terms is too long; 100 is the most"),
         ('note:"first', "No closing quotation"),
         ("corpus:a\\", "No escaped character"),
         ("a " * 501, "too long"),
@@ -258,3 +273,32 @@ def test_runs_are_counted_in_every_state(filled: Registry) -> None:
     counts = filled.runs.counts()
     assert counts == {state: sum(run.state is state for run in filled.runs.ls()) for state in RunState}
     assert sum(counts.values()) == 13
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("created:2026-01-31", "31"),
+        ("created>2026-01-31", "01 02"),
+        ("created>=2026-01-31", "31 01 02"),
+        ("created<2026-01-31", "30"),
+        ("created<=2026-01-31", "30 31"),
+        ("-created:2026-01-31", "30 01 02"),
+        ("created>2026-01-31T23:58", "31 01 02"),
+        ("created>2026-01-31T23:59", "01 02"),
+        ("created=2026-02-01T00:00", "01"),
+        ("created>9999-12-30", ""),
+    ],
+)
+def test_a_date_is_a_whole_day_and_a_time_a_whole_minute(registry: Registry, text: str, days: str) -> None:
+    corpus = add_corpus(registry)
+    times = (
+        "2026-01-30T23:59:59.999Z",
+        "2026-01-31T23:59:00.000Z",
+        "2026-02-01T00:00:00.000Z",
+        "2026-02-02T12:00:00.000Z",
+    )
+    for place, time in enumerate(times, 1):
+        add_experiment(registry, corpus, only=(1,))
+        registry.db.connection.execute("UPDATE runs SET created = ? WHERE id = ?", (time, place))
+    assert " ".join(run.created[8:10] for run in registry.runs.ls(text)) == days

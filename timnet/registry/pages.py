@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from timnet.records import Run
+from timnet.registry.completion import Values, values_of
 from timnet.registry.database import Database
 from timnet.registry.filters import Condition, parse
 from timnet.registry.groups import Group, groups
@@ -135,6 +136,10 @@ class Pages:
     def groups(self, filter_text: str = "", by: tuple[str, ...] = ("corpus", "preset")) -> list[Group]:
         """The runs that pass, put together by fields (see :func:`timnet.registry.groups.groups`)."""
         return groups(self.db, parse(filter_text), by)
+
+    def values(self) -> Values:
+        """What text fields hold, for completing a filter (:func:`timnet.registry.completion.complete`)."""
+        return values_of(self.db)
 
     def load(self) -> Load:
         """What is still to be trained, and at which pace."""
