@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+from rich.style import Style
 from rich.text import Text
 
 from timnet.text import clean
@@ -22,11 +23,15 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 FULL = "█"
 
 
-def scored(scores: PooledScores, folds: int) -> str:
-    """``n 535 over 10 of 10 folds, pooled UAR 86.2 WAR 87.1 %``, or of one fold without the word pooled."""
-    several = len(scores.folds) > 1 or folds > 1
-    over = f" over {len(scores.folds)} of {folds} folds, pooled" if several else ""
-    return f"n {scores.n}{over} UAR {wording.percent(scores.uar)} WAR {wording.percent(scores.war)} %"
+def counted(scores: PooledScores, folds: int | None) -> str:
+    """``n 535 over 9 of 10 folds``; ``folds`` None for a fold that is shown alone."""
+    return f"n {scores.n}" + ("" if folds is None else f" over {len(scores.folds)} of {folds} folds")
+
+
+def _pooled(scores: PooledScores, colours: Palette) -> Text:
+    several = "pooled " if len(scores.folds) > 1 else ""
+    said = f"{several}UAR {wording.percent(scores.uar)}  WAR {wording.percent(scores.war)} %"
+    return Text(said, style(colours.text, bold=True), no_wrap=True)
 
 
 def confusion_lines(scores: PooledScores, width: int, colours: Palette, *, share: bool) -> list[Text]:
@@ -42,7 +47,8 @@ def confusion_lines(scores: PooledScores, width: int, colours: Palette, *, share
     lines = [head]
     for place, (name, row) in enumerate(zip(names, scores.confusion, strict=True)):
         lines.append(_row(name, place, row, (stub, cell), colours, share=share))
-    return [*lines, Text("columns are what was answered", style(colours.faint)), *_note(scores, width, colours)]
+    legend = Text("rows are the truth, columns the answers", style(colours.faint))
+    return [*lines, _pooled(scores, colours), legend, *_note(scores, width, colours)]
 
 
 def _row(name: str, place: int, row: Sequence[int], widths: tuple[int, int], colours: Palette, *, share: bool) -> Text:
@@ -62,7 +68,7 @@ def _share(part: float, cell: int, *, known: bool) -> str:
     return f"{100 * part:.1f}" if cell > CELL + 1 else f"{100 * part:.0f}"
 
 
-def _cell_style(part: float, colours: Palette, *, hit: bool, used: bool):  # type: ignore[no-untyped-def]
+def _cell_style(part: float, colours: Palette, *, hit: bool, used: bool) -> Style:
     if not used:
         return style(colours.faint)
     low, high = HEAT_RANGE
@@ -84,8 +90,7 @@ def recall_lines(scores: PooledScores, width: int, colours: Palette) -> list[Tex
         value = "–" if recall is None else f"{100 * recall:.1f} %"
         text.append(value.rjust(8), style(colours.text, bold=True))
         lines.append(text.append(f"  {f'{one.hits}/{one.n}':>{counts}}", style(colours.faint)))
-    mean = Text(f"UAR is the mean of these: {wording.percent(scores.uar)} %", style(colours.faint))
-    return [*lines, mean, *_note(scores, width, colours)]
+    return [*lines, _pooled(scores, colours), *_note(scores, width, colours)]
 
 
 def bar(part: float, width: int) -> str:

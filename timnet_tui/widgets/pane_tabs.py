@@ -57,7 +57,7 @@ class PaneTabs(Widget):
             back = colours.raised if is_open else None
             if key:
                 text.append(f" {key}", style(colours.accent, back))
-            text.append(f" {name} ", style(colours.text if is_open else colours.faint, back, bold=is_open))
+            text.append(f" {name}", style(colours.text if is_open else colours.faint, back, bold=is_open))
         return text
 
     def _labels(self) -> list[tuple[str, str]]:
@@ -80,4 +80,4 @@ class PaneTabs(Widget):
 
 def _width(label: tuple[str, str]) -> int:
     key, name = label
-    return len(name) + 2 + (len(key) + 1 if key else 0)
+    return len(name) + 1 + (len(key) + 1 if key else 0)

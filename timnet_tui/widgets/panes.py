@@ -17,7 +17,7 @@ from timnet_tui.looks.run import Detail
 from timnet_tui.looks.tested import Tested
 from timnet_tui.palette import Palette
 from timnet_tui.render import style
-from timnet_tui.widgets.answers import confusion_lines, recall_lines, scored
+from timnet_tui.widgets.answers import confusion_lines, counted, recall_lines
 from timnet_tui.widgets.event_lines import Kinds, chosen, event_line
 from timnet_tui.widgets.facts import Facts
 from timnet_tui.widgets.kept import KeptFile, file_line, files_of
@@ -48,6 +48,7 @@ class Panes(Container):
         self._wide = False
         self._kinds = Kinds.ALL
         self._share = False
+        self._searching = False
         self._shown: Detail | Whole | None = None
         self._chosen: tuple[object, Kinds, Sequence[Event]] | None = None
         self._folds: dict[int, int] = {}
@@ -87,7 +88,7 @@ class Panes(Container):
         if not (self._wide and pane == "facts"):
             self._open = pane
         self._arrange()
-        self.query_one(f"#{pane}").focus()
+        self.screen.set_focus(self.query_one(f"#{pane}"))
         self.refresh_panes()
 
     def turn(self, step: int) -> None:
@@ -181,11 +182,10 @@ class Panes(Container):
         if scores is None:
             sheet.draw(tested, None, "", tested.problem)
             return
-        folds = shown.experiment.folds if isinstance(shown, Whole) else 1
-        said = scored(scores, folds)
+        said = counted(scores, shown.experiment.folds if isinstance(shown, Whole) else None)
         if self._open == "confusion":
             what = "% of the row" if share else "counts"
-            sheet.draw((scores, share), lambda w, c: confusion_lines(scores, w, c, share=share), f"{what}  {said}")
+            sheet.draw((scores, share), lambda w, c: confusion_lines(scores, w, c, share=share), f"{what}, {said}")
         else:
             sheet.draw(scores, lambda width, colours: recall_lines(scores, width, colours), said)
 
@@ -236,14 +236,14 @@ class Panes(Container):
 
     @property
     def searching(self) -> bool:
-        """Whether a text is searched for."""
-        return self.query_one(SearchLine).has_class("shown")
+        """Whether a text is searched for, or about to be."""
+        return self._searching
 
     def search(self) -> None:
         """Type what shall be found in the log."""
+        self._searching = True
         self.open_pane("log")
         self.query_one(SearchLine).open()
-        self._arrange_search()
 
     def find(self, step: int) -> None:
         """The next match, or the one before."""
@@ -252,8 +252,9 @@ class Panes(Container):
 
     def end_search(self) -> None:
         """Search for nothing."""
+        self._searching = False
         self.query_one(SearchLine).end()
-        self.query_one("#log", Lines).focus()
+        self._to_log()
 
     def _arrange_search(self) -> None:
         self.query_one(SearchLine).display = self._open == "log" and self.searching
@@ -272,8 +273,13 @@ class Panes(Container):
     @on(SearchLine.Left)
     def _leave(self, message: SearchLine.Left) -> None:
         message.stop()
+        self._searching = self.query_one(SearchLine).display and bool(self.query_one(SearchLine).text)
         self._arrange_search()
-        self.query_one("#log", Lines).focus()
+        self._to_log()
+
+    def _to_log(self) -> None:
+        if self._open == "log":
+            self.screen.set_focus(self.query_one("#log"))
 
     def _tell_found(self) -> None:
         self.query_one(SearchLine).tell(self.query_one("#log", Lines).found)

@@ -38,7 +38,6 @@ class SearchLine(Horizontal):
 
     DEFAULT_CSS = """
     SearchLine { height: 1; background: $panel; display: none; }
-    SearchLine.shown { display: block; }
     SearchLine > .sign { width: 2; }
     SearchLine > Input, SearchLine > Input:focus { width: 1fr; background: $panel; }
     SearchLine > .said { width: auto; padding: 0 1; }
@@ -61,14 +60,14 @@ class SearchLine(Horizontal):
         return self.query_one(_SearchInput).has_focus
 
     def open(self) -> None:
-        """Type from now on."""
-        self.add_class("shown")
-        self.query_one(_SearchInput).focus()
+        """Type from now on. The focus moves at once: keys that were typed ahead must not be taken for actions."""
+        self.display = True
+        self.screen.set_focus(self.query_one(_SearchInput))
 
     def end(self) -> None:
         """Search for nothing."""
         self.query_one(_SearchInput).value = ""
-        self.remove_class("shown")
+        self.display = False
 
     def tell(self, found: tuple[int, int] | None) -> None:
         """Which match the pane is at, and of how many."""

@@ -35,6 +35,7 @@ class Sheet(Lines[Text]):
         if self._build is not None and self.size.width:
             lines = self._build(self.size.width, palette_of(self.app.current_theme))
         self.show(tuple(lines), self._subtitle)
+        self.refresh()
 
     def on_resize(self) -> None:
         """Another width needs other lines."""
