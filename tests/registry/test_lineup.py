@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.support import add_corpus, add_experiment, filled_registry, start_next, train
 from timnet.errors import BadInput
-from timnet.records import RunState
+from timnet.records import RunState, Want
 from timnet.registry import Registry
-from timnet.registry.lineup import Move
+from timnet.registry.lineup import Held, Move
 from timnet.registry.paces import kind_of
 from timnet.states import Command
 
@@ -184,3 +184,22 @@ def test_an_imported_pace_says_nothing_of_this_machine(queue: Registry) -> None:
     with queue.db.write():
         queue.db.connection.execute("UPDATE experiments SET source = 'keras-log'")
     assert paces(queue.db) == {}
+
+
+def test_all_can_be_held_and_released(queue: Registry) -> None:
+    running = start_next(queue)
+    queue.runs.command(Command.PAUSE, ["1.6"])
+    held = queue.lineup.hold_all()
+    assert (len(held.paused), held.asked) == (4, (running,))
+    assert queue.runs.by_id(running).want is Want.PAUSE
+    assert queue.runs.counts()[RunState.PAUSED] == 5
+    assert queue.lineup.hold_all() == Held((), ())
+    told = [(event.kind, event.text) for event in queue.results.events(queue.runs.get("1.3").id)]
+    assert told[-1] == ("paused", "paused while it waited")
+    assert queue.results.events(running)[-1].kind == "intent"
+    # taking it back leaves alone what was paused before
+    assert queue.lineup.release(held) == held
+    assert folds(queue) == "2345"
+    assert (queue.runs.get("1.6").state, queue.runs.by_id(running).want) == (RunState.PAUSED, None)
+    assert len(queue.lineup.release().paused) == 1
+    assert folds(queue) == "23456"

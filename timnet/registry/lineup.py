@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from timnet.clock import now
 from timnet.errors import BadInput
-from timnet.records import Run, RunState
+from timnet.records import EventKind, Run, RunState
 from timnet.registry.database import Database, Row
 from timnet.registry.filters import Condition, parse
 from timnet.registry.paces import KIND_COLUMNS, Kind, kind_from
-from timnet.registry.runs import Runs
+from timnet.registry.runs import EVENT_OF, Runs
+from timnet.states import Command
 
 #: in this order the states follow each other; those that ended without a result may be retried
 SECTIONS = (RunState.RUNNING, RunState.QUEUED, RunState.PAUSED, RunState.FAILED, RunState.CANCELLED)
@@ -80,6 +82,14 @@ class Spot:
     key: str
     priority: int
     place: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Runs by row id: those that changed at once, and those whose own process was asked."""
+
+    paused: tuple[int, ...]
+    asked: tuple[int, ...]
 
 
 class Lineup:
@@ -160,6 +170,45 @@ class Lineup:
         with self.db.write():
             for spot in spots:
                 self._set(spot.run_id, spot.priority, spot.place)
+
+    # all at once
+
+    def hold_all(self) -> Held:
+        """Pause all that wait, and ask all that train to pause after their epoch; however many they are."""
+        kind, text = EVENT_OF[Command.PAUSE]
+        with self.db.write():
+            paused = self._change("state = 'paused', reason = NULL", "state = 'queued'")
+            self._note(paused, kind, text)
+            asked = self._change("want = 'pause'", "state = 'running' AND want IS NULL")
+            self._note(asked, EventKind.INTENT, "asked to pause")
+        return Held(paused, asked)
+
+    def release(self, held: Held | None = None) -> Held:
+        """Queue what is paused again, and take back what was asked of those that train: all, or what was ``held``."""
+        kind, text = EVENT_OF[Command.RESUME]
+        with self.db.write():
+            queued = self._change(
+                "state = 'queued', reason = NULL, not_before = 0", "state = 'paused'", held and held.paused
+            )
+            self._note(queued, kind, text)
+            spared = self._change("want = NULL", "state = 'running' AND want = 'pause'", held and held.asked)
+        return Held(queued, spared)
+
+    def _change(self, change: str, which: str, ids: Sequence[int] | None = None) -> tuple[int, ...]:
+        among = "1" if ids is None else "id IN (SELECT value FROM json_each(?))"
+        rows = self.db.changed(
+            f"UPDATE runs SET {change}, updated = ? WHERE {which} AND hidden = 0 AND {among} RETURNING id",
+            (now(), *(() if ids is None else (json.dumps(ids),))),
+        )
+        return tuple(row["id"] for row in rows)
+
+    def _note(self, ids: Sequence[int], kind: EventKind, text: str) -> None:
+        self.db.connection.execute(
+            "INSERT INTO events (run_id, attempt, time, kind, epoch, text) "
+            "SELECT id, iif(state = 'running', attempt, NULL), ?, ?, nullif(epoch, 0), ? FROM runs "
+            "WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (now(), kind, text, json.dumps(ids)),
+        )
 
     def _waiting_runs(self, keys: Sequence[str]) -> list[Run]:
         runs = [self._runs.get(key) for key in keys]
