@@ -215,7 +215,7 @@ def _folds(first: Side, later: Side) -> tuple[FoldDifference, ...]:
 
 
 def _ratio(read: _Read, folds: Sequence[int]) -> float:
-    """Test over training utterances in ``folds``, counted in the folds themselves.
+    """Test over training utterances in ``folds``, counted in the folds themselves; an inner validation set is training.
 
     A corpus known from a log alone cannot be split again; k folds that take turns have 1 / (k - 1), but for rounding.
     """
