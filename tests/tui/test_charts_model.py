@@ -269,9 +269,19 @@ def test_a_mean_never_stands_without_its_n(width: int, kind: BandKind, metric: M
     curves = ten(60, ends=(30, 40), metric=metric)
     lines = readout.lines_for(curves.plot(Look(band=kind)), width, 12)
     caption = said(curves, width, lines=lines, band=kind)
-    assert caption.count(" n 8") >= 2
+    shown = caption.count("━")
+    assert shown == 2 or "+1 more" in caption
+    assert caption.count("n 8") == shown or "n 8" in caption.split("━")[0]  # each its own, or one n for all of them
     assert all(len(line) <= width for line in caption.split("\n"))
-    assert kind is BandKind.NONE or "±" in caption or "–" in caption
+    assert kind is BandKind.NONE or caption.count("±") + caption.count("–") >= shown
+
+
+def test_half_of_80_columns_hold_both_means_with_spread_and_n() -> None:
+    for metric in (Metric.ACCURACY, Metric.LOSS):
+        caption = said(ten(60, ends=(30, 40), metric=metric), 39, 55.0, lines=2)
+        assert caption.count("±") == 2
+        assert "n 8" in caption
+        assert "epoch 55" in caption
 
 
 def test_the_caption_tells_where_n_changes_and_what_the_band_is() -> None:

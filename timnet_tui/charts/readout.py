@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.text import Text
 
@@ -78,12 +78,10 @@ def position(plot: Plot, x: float) -> str:
 
 def value_text(reading: Reading, form: str) -> str:
     """``84.1 ±3.2 n 7``: a mean never without its spread and the number of folds it is over."""
-    if reading.value is None:
-        return "–" if reading.n is None else f"– n {reading.n}"
-    text = f"{reading.value:{form}}"
+    text = "–" if reading.value is None else f"{reading.value:{form}}"
     if reading.series.band is not None:
-        text += f"{_spread(reading, reading.series.band, form)} n {reading.n}"
-    return text
+        text += _spread(reading, reading.series.band, form)
+    return text if reading.n is None else f"{text} n {reading.n}"
 
 
 def _spread(reading: Reading, band: Band, form: str) -> str:
@@ -128,9 +126,14 @@ def caption(plot: Plot, ink: Ink, width: int, lines: int = 1, cursor: float | No
 
 def _items(plot: Plot, read: Sequence[Reading], ink: Ink, cursor: float | None, detail: int) -> list[Text]:
     items = [_title(plot, ink, cursor, detail)]
+    counts = {reading.n for reading in read}
+    once = detail == 0 and len(counts) == 1 and None not in counts
+    if once:  # the same for all lines: said for all of them
+        items.append(Text(f"n {counts.pop()}", style(ink.palette.text)))
     for reading in read:
         text = f"{ink.sign(reading.series)} {_name(plot, reading.series, short=detail < 2)} "
-        items.append(Text(text + value_text(reading, plot.form), style(ink.colour(reading.series)), no_wrap=True))
+        value = value_text(replace(reading, n=None), plot.form).replace(" ±", "±") if once else None
+        items.append(Text(text + (value or value_text(reading, plot.form)), style(ink.colour(reading.series))))
     if detail >= 1 and plot.changes:
         items.append(Text(changes_text(plot), style(ink.palette.warning)))
     if plot.best is not None and detail >= 2:
