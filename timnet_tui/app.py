@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from timnet.settings import Settings
-from timnet_tui import signs, themes
+from timnet_tui import clipboard, signs, themes
 from timnet_tui.actions import Place, at, bindings, key_name
 from timnet_tui.keymap import keymap_of
 from timnet_tui.memory import Memory
@@ -175,6 +175,16 @@ class TimnetApp(App[None]):
         """Show an answer as text, never as markup."""
         text = f"{ended.text}\nu takes it back" if ended.undo else ended.text
         self.notify(text, severity="warning" if ended.failed else "information", markup=False)
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy through the terminal, and through tmux where it stands between (:mod:`timnet_tui.clipboard`)."""
+        problem = clipboard.problem_of(text)
+        if problem is not None:
+            self.toast(CommandEnded(problem, failed=True))
+            return
+        super().copy_to_clipboard(text)
+        if clipboard.in_tmux() and not (self.is_web or self.is_headless):
+            self.run_worker(partial(clipboard.load_tmux, text), thread=True, group="clipboard", exit_on_error=False)
 
     # screens
 
