@@ -79,7 +79,7 @@ def _normal(key: str) -> str:
 
 def _unknown(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, 1)
-    hint = f"; did you mean {close[0]}?" if close else "; help (?) lists the actions"
+    hint = f"; did you mean {close[0]}?" if close else "; they are listed by: timnet settings --keys"
     return f"keys: there is no action {clean(name)!r}{hint}"
 
 

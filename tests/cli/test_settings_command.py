@@ -31,3 +31,15 @@ def test_a_setting_that_cannot_be_used_is_one_line(cli: Cli, own_place: Path) ->
     found = cli("settings")
     assert (found.status, found.out) == (2, "")
     assert found.err == f"timnet: notify.bell = 3 in {own_place / 'timnet.toml'} is neither true nor false\n"
+
+
+def test_the_actions_are_shown_as_the_settings_name_them(cli: Cli, own_place: Path) -> None:
+    (own_place / "timnet.toml").write_text('[keys]\n"grid.pause" = "P"\nfly = "x"')
+    found = cli("settings", "--keys", "--json")
+    keys = {one["action"]: one["keys"] for one in found.json}
+    assert keys["grid.pause"] == ["P"]
+    assert keys["run.pause"] == ["p"]
+    assert found.err == "keys: there is no action 'fly'; they are listed by: timnet settings --keys\n"
+    shown = cli("settings", "--keys")
+    assert "grid.pause" in shown.out
+    assert shown.status == 0

@@ -32,11 +32,14 @@ def test_an_action_gets_other_keys_at_one_place_or_at_all() -> None:
     ("wanted", "said"),
     [
         (("grid.pouse", "P"), "keys: there is no action 'grid.pouse'; did you mean grid.pause?"),
-        (("fly", "P"), "keys: there is no action 'fly'; help (?) lists the actions"),
+        (("fly", "P"), "keys: there is no action 'fly'; they are listed by: timnet settings --keys"),
         (("grid.pause", "r"), "keys: r for grid.pause is the key of grid.resume; grid.pause keeps its own"),
         (("grid.pause", "q"), "keys: q for grid.pause is the key of anywhere.quit; grid.pause keeps its own"),
         (("grid.pause", "nokey!"), "keys: 'nokey!' for grid.pause is no key; keys look like P, f6, ctrl+b or pagedown"),
-        (("x\x1b[2J", "P"), "keys: there is no action 'x\N{REPLACEMENT CHARACTER}[2J'; help (?) lists the actions"),
+        (
+            ("x\x1b[2J", "P"),
+            "keys: there is no action 'x\N{REPLACEMENT CHARACTER}[2J'; they are listed by: timnet settings --keys",
+        ),
     ],
 )
 def test_what_cannot_be_is_named_in_one_line_and_left_as_it_was(wanted: tuple[str, str], said: str) -> None:
