@@ -10,7 +10,9 @@ from pathlib import Path
 from timnet.errors import TimnetError
 from timnet.queue import service
 from timnet.queue.plan import Request, plan, take_back
+from timnet.records import Worker
 from timnet.registry import Registry
+from timnet.registry.lineup import Held, Move, Spot
 from timnet.text import clean
 from timnet_tui.messages import CommandEnded, Undo
 
@@ -75,3 +77,76 @@ def _with_worker(db: Path, jobs: int, ended: CommandEnded) -> CommandEnded:
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+# the order of the queue
+
+
+def move(db: Path, keys: Sequence[str], *, move: Move) -> CommandEnded:
+    """Move waiting runs; where they stood can be brought back."""
+    return attempt(db, lambda registry: _moved(db, registry.lineup.move(keys, move), f"moved {WHERE[move]}"))
+
+
+def shift_priority(db: Path, keys: Sequence[str], *, by: int) -> CommandEnded:
+    """Raise or lower the priority of waiting runs."""
+
+    def job(registry: Registry) -> CommandEnded:
+        spots = registry.lineup.shift_priority(keys, by)
+        now = sorted({spot.priority + by for spot in spots})
+        return _moved(db, spots, f"priority {', '.join(map(str, now))}")
+
+    return attempt(db, job)
+
+
+def _moved(db: Path, spots: Sequence[Spot], done: str) -> CommandEnded:
+    if not spots:
+        return CommandEnded("nothing to move: it stands there already", failed=True)
+    keys = [spot.key for spot in spots]
+    named = keys[0] if len(keys) == 1 else _counted(len(keys), "run")
+    return CommandEnded(f"{named}: {done}", undo=Undo("the order", partial(_put_back, db, tuple(spots))))
+
+
+def _put_back(db: Path, spots: Sequence[Spot]) -> CommandEnded:
+    def job(registry: Registry) -> CommandEnded:
+        registry.lineup.put_back(spots)
+        return CommandEnded("the order is as it was")
+
+    return attempt(db, job)
+
+
+WHERE = {Move.UP: "up", Move.DOWN: "down", Move.TOP: "to the top", Move.BOTTOM: "to the end"}
+
+
+def hold_all(db: Path) -> CommandEnded:
+    """Pause all that wait, and ask all that train to pause."""
+
+    def job(registry: Registry) -> CommandEnded:
+        held = registry.lineup.hold_all()
+        told = [f"paused {_counted(len(held.paused), 'run')}"] if held.paused else []
+        told += [f"asked {_counted(len(held.asked), 'run')} to pause after the epoch"] if held.asked else []
+        if not told:
+            return CommandEnded("nothing to hold: all were asked to pause already", failed=True)
+        return CommandEnded(", ".join(told), undo=Undo("the queue", partial(release_all, db, held)))
+
+    return attempt(db, job)
+
+
+def release_all(db: Path, held: Held | None = None) -> CommandEnded:
+    """Queue what is paused again: everything, or what was ``held``."""
+
+    def job(registry: Registry) -> CommandEnded:
+        freed = registry.lineup.release(held)
+        return CommandEnded(f"{_counted(len(freed.paused) + len(freed.asked), 'run')} released")
+
+    return attempt(db, job)
+
+
+def end_worker(db: Path, worker: Worker, *, drain: bool) -> CommandEnded:
+    """Ask one worker to end: at once, or after the runs it is at."""
+
+    def job(registry: Registry) -> CommandEnded:
+        registry.workers.want(worker.uid, "drain" if drain else "stop")
+        when = "after its runs" if drain else "and gives its runs back"
+        return CommandEnded(f"worker {worker.pid} ends {when}")
+
+    return attempt(db, job)

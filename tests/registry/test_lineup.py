@@ -58,7 +58,8 @@ def folds(registry: Registry) -> str:
 def test_runs_move_together_and_can_be_put_back(queue: Registry, moved: str, move: Move, after: str) -> None:
     before = queue.lineup.move([f"1.{fold}" for fold in moved], move)
     assert folds(queue) == after
-    assert {spot.key for spot in before} == {f"1.{fold}" for fold in moved}
+    assert {spot.key for spot in before} <= {f"1.{fold}" for fold in moved}
+    assert bool(before) == (after != "123456")
     queue.lineup.put_back(before)
     assert folds(queue) == "123456"
 

@@ -144,7 +144,7 @@ class Lineup:
     # moving
 
     def move(self, keys: Sequence[str], move: Move) -> list[Spot]:
-        """Move waiting runs together, as they stand to each other; returns where they stood.
+        """Move waiting runs together, as they stand to each other; returns where those stood that have moved.
 
         Raises :class:`BadInput` where one of them does not wait; then none is moved.
         """
@@ -155,7 +155,8 @@ class Lineup:
             # each is put next to one that stays, so the first to go up, and the last to go down, makes room
             for run_id in ids if move in (Move.UP, Move.TOP) else reversed(ids):
                 self._move_one(run_id, move, ids)
-        return before
+            after = {run.id: (run.priority, run.place) for run in self._runs.by_ids(ids)}
+        return [spot for spot in before if after[spot.run_id] != (spot.priority, spot.place)]
 
     def shift_priority(self, keys: Sequence[str], by: int) -> list[Spot]:
         """Raise or lower the priority of waiting runs by ``by``; returns where they stood. Raises as :meth:`move`."""

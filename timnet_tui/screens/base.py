@@ -142,6 +142,14 @@ class RegistryScreen(Screen[None]):
             question = ("Start another worker?", f"{works} already; the new one would run {jobs} more at once.")
         self.ask(question, "Start it", partial(self.in_thread, partial(commands.start_worker, self.timnet.db, jobs)))
 
+    def action_again(self) -> None:
+        """Ask for the experiment of the selected run once more, with other settings."""
+        targets = self.targets()
+        if targets:
+            self.timnet.open_new(targets[0].experiment_id)
+        else:
+            self.timnet.toast(CommandEnded("no run is selected", failed=True))
+
     def _command(self, command: Command) -> None:
         self.send(command, [run.key for run in self.targets()])
 
