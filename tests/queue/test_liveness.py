@@ -17,8 +17,9 @@ import pytest
 
 from tests.queue.processes import holder, wait_until
 from tests.support import add_corpus, add_experiment, epoch_record
+from timnet.errors import BadInput
 from timnet.queue import liveness, service
-from timnet.records import ProcessProof, Run, RunState
+from timnet.records import ProcessProof, Run, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.runs import Claim
 from timnet.states import Command
@@ -207,6 +208,43 @@ def test_workers_are_asked_to_end(registry: Registry) -> None:
     registry.workers.ended("w")
     assert liveness.workers(registry) == []
     assert service.stop_workers(registry) == []
+    liveness.unlock(lock)
+
+
+def test_one_worker_is_asked_to_end_by_its_id_or_pid(registry: Registry) -> None:
+    locks = [liveness.try_lock(registry.paths.worker_lock(uid)) for uid in ("ab12", "ab34")]
+    registry.workers.add("ab12", "local", HERE, 2)
+    registry.workers.add("ab34", "local", replace(HERE, pid=HERE.pid + 1), 2)
+    assert service.stop_worker(registry, "ab3", drain=True).uid == "ab34"
+    assert [worker.want for worker in liveness.workers(registry)] == [None, "drain"]
+    assert service.stop_worker(registry, str(HERE.pid)).uid == "ab12"
+    assert [worker.want for worker in liveness.workers(registry)] == ["stop", "drain"]
+    for name, message in (
+        ("ab", "'ab' names 2 living workers"),
+        ("x", "'x' names no living workers"),
+        ("", "there are: ab12"),
+    ):
+        with pytest.raises(BadInput, match=message):
+            service.stop_worker(registry, name)
+    for lock in locks:
+        assert lock is not None
+        liveness.unlock(lock)
+
+
+def test_a_command_for_every_run_passes_over_those_it_is_not_for(registry: Registry) -> None:
+    claimed, lock = claim_here(registry)
+    registry.runs.command(Command.PAUSE, ["1.2"])
+    outcomes, passed = service.command_every(registry, Command.PAUSE)
+    assert ([(one.key, one.intent) for one in outcomes], passed) == ([("1.1", Want.PAUSE), ("1.3", None)], [])
+    outcomes, passed = service.command_every(registry, Command.RESUME)
+    assert ([one.key for one in outcomes], passed) == (["1.2", "1.3"], [])
+    service.command_every(registry, Command.CANCEL)
+    assert registry.runs.by_id(claimed.run_id).want is Want.CANCEL
+    assert registry.runs.counts()[RunState.CANCELLED] == 2
+    assert service.command_every(registry, Command.RETRY) == ([], [])
+    outcomes, passed = service.command_where_it_applies(registry, Command.RETRY, ["1.1", "1.2", "1.3"])
+    assert [one.key for one in outcomes] == ["1.2", "1.3"]
+    assert passed == ["cannot retry run 1.1: it is running, and retry is for runs that are cancelled, failed"]
     liveness.unlock(lock)
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,13 +76,32 @@ def command_where_it_applies(
     """
     if len(keys) == 1:
         return registry.runs.command(command, keys), []
+    return _each(registry, command, keys)
+
+
+#: the states that a command is for when it is given to every run
+EVERY = {
+    Command.PAUSE: "state:queued,running",
+    Command.RESUME: "state:paused",
+    Command.CANCEL: "state:queued,running,paused",
+    Command.RETRY: "state:failed",
+}
+
+
+def command_every(registry: Registry, command: Command) -> tuple[list[Outcome], list[str]]:
+    """Apply ``command`` to every run that can take it (retry: to every failed one); returns as above."""
+    return _each(registry, command, [run.key for run in registry.runs.ls(EVERY[command])])
+
+
+def _each(registry: Registry, command: Command, keys: Sequence[str]) -> tuple[list[Outcome], list[str]]:
     outcomes: list[Outcome] = []
     passed: list[str] = []
-    for key in keys:
-        try:
-            outcomes += registry.runs.command(command, [key])
-        except BadInput as error:
-            passed.append(str(error))
+    with registry.db.write():  # one transaction, as there may be thousands; who is refused is left unchanged
+        for key in keys:
+            try:
+                outcomes += registry.runs.command(command, [key])
+            except BadInput as error:
+                passed.append(str(error))
     return outcomes, passed
 
 
@@ -155,6 +173,19 @@ def stop_workers(registry: Registry, *, drain: bool = False) -> list[Worker]:
     """Ask all workers here to end: after their current runs (``drain``), or giving them back to the queue."""
     asked = liveness.workers(registry)
     for worker in asked:
-        with suppress(BadInput):
-            registry.workers.want(worker.uid, "drain" if drain else "stop")
+        registry.workers.want(worker.uid, "drain" if drain else "stop")
     return asked
+
+
+def stop_worker(registry: Registry, uid: str, *, drain: bool = False) -> Worker:
+    """Ask one worker to end. ``uid`` may be the beginning of its id, or its pid.
+
+    Raises :class:`BadInput` where none lives, or several, that are called so.
+    """
+    alive = liveness.workers(registry)
+    named = [worker for worker in alive if uid and (worker.uid.startswith(uid) or str(worker.pid) == uid)]
+    if len(named) != 1:
+        there = ", ".join(f"{worker.uid} (pid {worker.pid})" for worker in named or alive) or "none"
+        raise BadInput(f"{uid!r} names {len(named) or 'no'} living workers; there are: {there}")
+    registry.workers.want(named[0].uid, "drain" if drain else "stop")
+    return named[0]

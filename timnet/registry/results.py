@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
+from timnet.errors import BadInput
 from timnet.records import Artifact, Attempt, Checkpoint, EpochMetrics, Event
 from timnet.registry.database import Database
 
@@ -26,6 +28,9 @@ class Predictions:
     probabilities: NDArray[np.float32]
 
 
+Point = tuple[Any, ...]
+
+
 class Results:
     """Read-only views of the tables that training processes write."""
 
@@ -41,6 +46,47 @@ class Results:
             (run_id, after),
         )
         return [EpochMetrics(**{**row, "diverged": bool(row["diverged"])}) for row in rows]
+
+    def curves(self, run_ids: Sequence[int], metrics: Sequence[str] = ("val_accuracy",)) -> dict[int, list[Point]]:
+        """The curves of several runs in one reading: for each run with epochs, ``(epoch, value of each metric...)``.
+
+        ``metrics`` are fields of :class:`EpochMetrics`. Raises :class:`BadInput` for another.
+        """
+        columns = ", ".join(_column(metric) for metric in metrics)
+        found: dict[int, list[Point]] = {}
+        for run_id in dict.fromkeys(run_ids):
+            points = self.db.tuples(f"SELECT epoch, {columns} FROM epochs WHERE run_id = ? ORDER BY epoch", (run_id,))
+            if points:
+                found[run_id] = points
+        return found
+
+    def thinned(self, run_id: int, metric: str, most: int) -> list[Point]:
+        """A curve in at most about ``most`` points ``(epoch, value)``, with every peak and dip of the whole one.
+
+        The epochs are put into buckets of equal width, and of each the lowest and the highest value are kept, and
+        the first and the last of all. Epochs without a value are left out.
+        """
+        column = _column(metric)
+        ends = self.db.tuples(
+            f"SELECT min(epoch), max(epoch) FROM epochs WHERE run_id = ? AND {column} IS NOT NULL", (run_id,)
+        )[0]
+        if ends[0] is None:
+            return []
+        width = max(1.0, (ends[1] - ends[0] + 1) / max(1, most // 2))
+        points = {
+            tuple(row[1:])
+            for extreme in ("min", "max")
+            # with a minimum or maximum, SQLite takes the epoch from the row that has it
+            for row in self.db.tuples(
+                f"SELECT {extreme}({column}), epoch, {column} FROM epochs WHERE run_id = ? AND {column} IS NOT NULL "
+                "GROUP BY CAST((epoch - ?) / ? AS INTEGER)",
+                (run_id, ends[0], width),
+            )
+        }
+        points |= set(
+            self.db.tuples(f"SELECT epoch, {column} FROM epochs WHERE run_id = ? AND epoch IN (?, ?)", (run_id, *ends))
+        )
+        return sorted(points)
 
     def events(self, run_id: int, after: int = 0, limit: int | None = None) -> list[Event]:
         """The events of a run with an id above ``after``, oldest first; with ``limit``, the newest so many."""
@@ -89,3 +135,10 @@ class Results:
             predicted=np.array([row["predicted"] for row in rows], np.int64),
             probabilities=probabilities.reshape(len(rows), -1) if rows else probabilities.reshape(0, 0),
         )
+
+
+def _column(metric: str) -> str:
+    known = {one.name for one in fields(EpochMetrics)} - {"epoch", "diverged"}
+    if metric not in known:
+        raise BadInput(f"no metric {metric!r}; there are: {', '.join(sorted(known))}")
+    return metric
