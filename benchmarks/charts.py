@@ -1,16 +1,17 @@
 """How long a chart keeps the event loop: ten folds x 600 epochs with mean and band, ours and plain plotext, in one run.
 
-    python benchmarks/charts.py [--seconds 5] [--json]
+    python benchmarks/charts.py [--seconds 5] [--freeze] [--json]
 
 Each picture is drawn again and again in a thread while an event loop ticks every 5 ms, with the switch interval that
 the interface sets. ``thread`` is CPU time a picture, ``stall`` the longest time that the loop was late, ``p95`` what
-95 % of its ticks stayed below. ``loop`` is what the event loop itself spends to show a new picture.
+95 % of its ticks stayed below. The last line is what the event loop itself spends to show a new picture.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import math
 import random
@@ -171,9 +172,13 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--freeze", action="store_true", help="leave what is loaded at the start out of collections")
     asked = parser.parse_args()
     sys.setswitchinterval(SWITCH_SECONDS)
     curves, scatter = folds(), points()
+    if asked.freeze:
+        gc.collect()
+        gc.freeze()
     found = [await measure("nothing", 0, 0, lambda: None, asked.seconds)]
     for width, height in SIZES:
         for what, picture in (
