@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from timnet.errors import BadInput
 from timnet.export import gather, writers
 from timnet.export.contract import fold_object, result_object, run_details, to_json
-from timnet.export.figures.style import check_format, format_of, house_style, render
+from timnet.export.figures.ink import darken
+from timnet.export.figures.style import FORMATS, check_format, format_of, house_style, render
 from timnet.export.placed import placed
 from timnet.export.results import fold_rows, result_rows
 from timnet.export.table_files import check_target, one_line_errors, write_table
@@ -88,15 +89,22 @@ def export_runs(registry: Registry, filter_text: str, path: Path | None = None) 
 
 
 def export_curves(
-    registry: Registry, experiment_id: int, folder: Path, formats: Collection[str] = ("png", "svg")
+    registry: Registry,
+    experiment_id: int,
+    folder: Path,
+    formats: Collection[str] = ("png", "svg"),
+    *,
+    dark: bool = False,
 ) -> list[Path]:
     """Draw accuracy and loss over the epochs into ``folder``; returns the files, accuracy first.
+
+    ``dark``: light ink on a dark ground.
 
     Raises :class:`BadInput` for an unknown experiment or format, no finished epoch, or an unwritable folder.
     """
     experiment = registry.experiments.get(experiment_id)
     makers = {metric: _curves_maker(registry, experiment, metric) for metric in gather.METRICS}
-    return _export(experiment, folder, formats, makers)
+    return _export(experiment, folder, formats, makers, dark=dark)
 
 
 def export_tsne(
@@ -106,6 +114,7 @@ def export_tsne(
     formats: Collection[str] = ("png", "svg"),
     *,
     fold: int | None = None,
+    dark: bool = False,
 ) -> list[Path]:
     """Draw the t-SNE of all finished folds, or of one, into ``folder``; returns the files.
 
@@ -113,7 +122,9 @@ def export_tsne(
     few utterances, or an unwritable folder.
     """
     experiment = registry.experiments.get(experiment_id)
-    return _export(experiment, folder, formats, {_part("tsne", fold): _tsne_maker(registry, experiment, fold)})
+    return _export(
+        experiment, folder, formats, {part_of("tsne", fold): _tsne_maker(registry, experiment, fold)}, dark=dark
+    )
 
 
 def export_confusion(
@@ -123,6 +134,7 @@ def export_confusion(
     formats: Collection[str] = ("png", "svg"),
     *,
     fold: int | None = None,
+    dark: bool = False,
 ) -> list[Path]:
     """Draw the confusion matrix of all finished folds, or of one, into ``folder``; returns the files.
 
@@ -131,7 +143,7 @@ def export_confusion(
     """
     experiment = registry.experiments.get(experiment_id)
     maker = _confusion_maker(registry, experiment, fold)
-    return _export(experiment, folder, formats, {_part("confusion", fold): maker})
+    return _export(experiment, folder, formats, {part_of("confusion", fold): maker}, dark=dark)
 
 
 # one figure into one file that the caller names
@@ -159,7 +171,12 @@ def file_stem(experiment: Experiment, part: str) -> str:
     return "-".join(re.sub(r"[^A-Za-z0-9._-]+", "_", word).lstrip(".") or "_" for word in words)
 
 
-def _part(name: str, fold: int | None) -> str:
+def files_of(experiment: Experiment, part: str, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Where the figure ``part`` of an experiment is put, one file a format."""
+    return [folder / f"{file_stem(experiment, part)}.{form}" for form in formats]
+
+
+def part_of(name: str, fold: int | None) -> str:
     return f"{name}-fold{fold}" if fold else name
 
 
@@ -193,13 +210,18 @@ def _confusion_maker(registry: Registry, experiment: Experiment, fold: int | Non
 
 
 def _export(
-    experiment: Experiment, folder: Path, formats: Collection[str], makers: dict[str, Callable[[], Figure]]
+    experiment: Experiment,
+    folder: Path,
+    formats: Collection[str],
+    makers: dict[str, Callable[[], Figure]],
+    *,
+    dark: bool,
 ) -> list[Path]:
     """See that all files can be put there, render every figure in every format, then write them all."""
     if not formats:
-        raise BadInput("no image format asked for; name png, svg or both")
+        raise BadInput(f"no image format asked for; there are: {', '.join(FORMATS)}")
     forms = [check_format(form.lower()) for form in dict.fromkeys(formats)]
-    targets = {part: [folder / f"{file_stem(experiment, part)}.{form}" for form in forms] for part in makers}
+    targets = {part: files_of(experiment, part, folder, forms) for part in makers}
     for paths in targets.values():
         for path in paths:
             check_target(path)
@@ -207,6 +229,8 @@ def _export(
     with house_style():
         for part, draw in makers.items():
             figure = draw()
+            if dark:
+                darken(figure)
             for form, path in zip(forms, targets[part], strict=True):
                 images[path] = render(figure, form)
     for path, image in images.items():

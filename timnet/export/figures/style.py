@@ -17,7 +17,7 @@ from timnet.text import clean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
 DOTS_PER_INCH = 200
 GREY = "#5F6368"
 CHARACTERS_PER_INCH = 19  # of a note at its size, so that a full line fits the width
@@ -39,6 +39,13 @@ _RC = {
     "text.parse_math": False,  # a corpus may be called anything, "$" included
     "xtick.color": GREY,
     "ytick.color": GREY,
+}
+
+#: what images say of their making, all of it left out
+_NO_METADATA = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 
 # matplotlib's settings belong to the whole process: one figure at a time
@@ -110,7 +117,7 @@ def check_format(name: str) -> str:
 
 def render(figure: Figure, form: str) -> bytes:
     """The figure as an image file's bytes: no date, no version, nothing that differs from time to time."""
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[form]
+    metadata = _NO_METADATA[form]
     stream = io.BytesIO()
     figure.savefig(stream, format=form, dpi=DOTS_PER_INCH, metadata=metadata)
     return stream.getvalue()

@@ -1,0 +1,53 @@
+"""A finished figure in light ink on a dark ground, for slides and dark pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PAPER = "#12141A"
+#: what is nearly grey is ink, not data: its lightness is turned round between these two
+_DARKEST, _LIGHTEST = 0.30, 0.90
+_GREY = 0.12
+_GRID = "#32363D"
+
+
+def darken(figure: Figure) -> None:
+    """Give paper and ink of ``figure`` their dark form; colours of data, and texts on a heat map, stay."""
+    from matplotlib.lines import Line2D
+    from matplotlib.spines import Spine
+    from matplotlib.text import Text
+
+    on_heat = {text for axes in figure.axes if axes.images for text in axes.texts}
+    figure.set_facecolor(PAPER)
+    for axes in figure.axes:
+        axes.set_facecolor(PAPER)
+        # ticks are made anew while drawing, so what they are made from is changed as well
+        for axis in (axes.xaxis, axes.yaxis):
+            made = axis.get_tick_params()
+            axis.set_tick_params(
+                color=_turned(made.get("color", "black")), labelcolor=_turned(made.get("labelcolor", "black"))
+            )
+            axis.set_tick_params(grid_color=_GRID)
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if text not in on_heat:
+            text.set_color(_turned(text.get_color()))
+    for line in figure.findobj(Line2D):
+        assert isinstance(line, Line2D)
+        line.set_color(_turned(line.get_color()))
+    for spine in figure.findobj(Spine):
+        assert isinstance(spine, Spine)
+        spine.set_edgecolor(_turned(spine.get_edgecolor()))
+
+
+def _turned(colour: Any) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    rgb: tuple[float, float, float] = to_rgb(colour)
+    if max(rgb) - min(rgb) > _GREY:
+        return rgb
+    level = _LIGHTEST - (_LIGHTEST - _DARKEST) * sum(rgb) / 3
+    return level, level, level
