@@ -122,6 +122,8 @@ def test_without_colours_lines_and_bands_differ_in_shape() -> None:
     assert glyphs.DOT in text_of(plot, 60, 15, Ink(DARK, monochrome=True))
     assert glyphs.DOT not in text_of(plot)
     assert glyphs.SHADE in text_of(ten().plot(Look(roles=VALIDATION)), 60, 15, Ink(DARK, monochrome=True))
+    shaded = text_of(ten().plot(Look(every_fold=False, roles=(Role.TRAIN,))), 60, 15, Ink(DARK, monochrome=True))
+    assert sum(character > "\u2800" for character in shaded) >= 50  # the line goes through its band
     groups = tuple(Group((fold([0.1 * i, 0.1 * i + 0.3]),), f"{i}", colour=i) for i in range(5))
     compared = Curves("k", Metric.LOSS, groups).plot(Look(roles=VALIDATION))
     shown = text_of(compared, 60, 25, Ink(DARK, monochrome=True))

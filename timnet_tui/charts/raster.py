@@ -188,12 +188,12 @@ class Canvas:
             self.edges[here] = (glyphs.UPPER_HALF, mixed, from_ <= 4)
 
     def shade(self, lower: Envelope, upper: Envelope, sign: str, ink: RGB) -> None:
-        """A band without colours: a sign in each cell of it. Places and columns are cells."""
+        """A band without colours: a sign in each cell of it that nothing else is in. Places and columns are cells."""
         for column, (low, high) in enumerate(zip(lower.low, upper.high, strict=True)):
             if lower.high[column] == ABSENT or high < 0:
                 continue
             for row in range(max(low, 0), min(high, self.height - 1) + 1):
-                self.sign(column, row, sign, ink, 0)
+                self.edges[row * self.width + column] = (sign, ink, False)
 
     def row(self, row: int) -> list[Cell]:
         """A row as runs of text in one colour on one tint, from the left."""
