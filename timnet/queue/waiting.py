@@ -10,7 +10,12 @@ from timnet.records import Run, RunState, Worker
 
 def explain(runs: Sequence[Run], workers: Sequence[Worker]) -> list[Run]:
     """The same runs, each waiting one with ``waiting_for`` filled in; others have None."""
-    return [replace(run, waiting_for=reason(run, workers)) for run in runs]
+    return [_explained(run, workers) for run in runs]
+
+
+def _explained(run: Run, workers: Sequence[Worker]) -> Run:
+    why = reason(run, workers)
+    return run if why == run.waiting_for else replace(run, waiting_for=why)
 
 
 def reason(run: Run, workers: Sequence[Worker]) -> str | None:

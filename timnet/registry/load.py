@@ -8,6 +8,8 @@ from timnet.registry.database import Database
 
 #: how far back a pace is looked for where an experiment has none of its own
 NEWEST = 5000
+#: so many experiments are asked for a pace of their own; what waits behind them is far off and may be estimated
+MEASURED_ONE_BY_ONE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +56,42 @@ def load(db: Database) -> Load:
 
 
 class _Pace:
+    """Seconds an epoch, by experiment for the first that wait, by corpus and preset for the others."""
+
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._by_experiment: dict[int, float | None] = {}
+        self._asked = 0
         self._by_kind: dict[tuple[int, str], float] | None = None
+        self._kinds: dict[int, tuple[int, str]] | None = None
 
     def of(self, experiment_id: int) -> float | None:
         """Seconds an epoch of an experiment's runs."""
-        if experiment_id not in self._by_experiment:
-            self._by_experiment[experiment_id] = self._measured(experiment_id)
-        return self._by_experiment[experiment_id]
+        self._asked += 1
+        if self._asked <= MEASURED_ONE_BY_ONE:
+            row = self._db.row(
+                "SELECT avg(last_seconds) AS seconds FROM runs WHERE experiment_id = ?", (experiment_id,)
+            )
+            if row is not None and row["seconds"] is not None:
+                return float(row["seconds"])
+        return self._of_kind(experiment_id)
 
-    def _measured(self, experiment_id: int) -> float | None:
-        row = self._db.row(
-            "SELECT avg(last_seconds) AS seconds, corpus_id, preset FROM experiments "
-            "LEFT JOIN runs ON runs.experiment_id = experiments.id WHERE experiments.id = ?",
-            (experiment_id,),
-        )
-        if row is None:
-            return None
-        seconds: float | None = row["seconds"]
-        return self._of_kind((row["corpus_id"], row["preset"])) if seconds is None else seconds
-
-    def _of_kind(self, kind: tuple[int, str]) -> float | None:
+    def _of_kind(self, experiment_id: int) -> float | None:
         if self._by_kind is None:
-            found = self._db.rows(
-                "SELECT corpus_id, preset, avg(last_seconds) AS seconds FROM "
+            found = self._db.tuples(
+                "SELECT corpus_id, preset, avg(last_seconds) FROM "
                 "(SELECT experiment_id, last_seconds FROM runs ORDER BY id DESC LIMIT ?) AS newest "
                 "JOIN experiments ON experiments.id = newest.experiment_id "
                 "WHERE last_seconds IS NOT NULL GROUP BY corpus_id, preset",
                 (NEWEST,),
             )
-            self._by_kind = {(row["corpus_id"], row["preset"]): row["seconds"] for row in found}
-        return self._by_kind.get(kind)
+            self._by_kind = {(corpus, preset): seconds for corpus, preset, seconds in found}
+        if self._kinds is None:
+            self._kinds = {
+                one: (corpus, preset)
+                for one, corpus, preset in self._db.tuples(
+                    "SELECT id, corpus_id, preset FROM experiments WHERE id IN "
+                    "(SELECT experiment_id FROM runs WHERE state IN ('queued', 'running'))"
+                )
+            }
+        kind = self._kinds.get(experiment_id)
+        return None if kind is None else self._by_kind.get(kind)

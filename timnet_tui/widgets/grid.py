@@ -72,9 +72,9 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def window(self) -> tuple[int, int]:
         """The first place and the number of experiments that shall be at hand: those in view and some around."""
-        page = self.page
-        centre = self._wanted if self._wanted is not None else self.scroll_offset.y // self._layout.lines
-        return max(0, (centre // page - 1) * page), 4 * page
+        half = max(1, self.page // 2)
+        top = self.scroll_offset.y // self._layout.lines if self._wanted is None else self._wanted - half
+        return max(0, (top // half - 1) * half), 2 * self.page + 2 * half
 
     def natural_width(self) -> int:
         """The width at which every experiment fits on one line."""
