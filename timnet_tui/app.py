@@ -71,9 +71,9 @@ class TimnetApp(App[None]):
         self.memory = memory or Memory(db, keep=False)
         self.settings = settings
         self.clock = clock
-        self.keymap = keymap_of(settings.keys)
-        self.set_keymap(self.keymap.for_textual())
         self.ascii_only = signs.ascii_only(settings.glyphs)
+        self.keymap = keymap_of(settings.keys, words=self.ascii_only)
+        self.set_keymap(self.keymap.for_textual())
         if self.ascii_only:
             self._filters.append(signs.AsciiSigns.for_choice(settings.glyphs))
         for theme in themes.themes():
@@ -248,7 +248,8 @@ class TimnetApp(App[None]):
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as people write it, in the footer."""
-        return binding.key_display or key_name(binding.key)
+        shown = binding.key_display or key_name(binding.key)
+        return binding.key if self.ascii_only and not shown.isascii() else shown
 
 
 def run(db: Path, settings: Settings, open_experiment: int | None = None) -> None:

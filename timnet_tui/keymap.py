@@ -7,7 +7,7 @@ starting.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from textual.keys import Keys
@@ -24,10 +24,14 @@ Id = str
 
 @dataclass(frozen=True, slots=True)
 class Keymap:
-    """``keys``: the keys of each action that has others than in the table. ``complaints``: a line for each fault."""
+    """``keys``: the keys of each action that has others than in the table. ``complaints``: a line for each fault.
+
+    ``words``: keys are shown by words alone (``enter``), for terminals without signs for them.
+    """
 
     keys: Mapping[Id, tuple[str, ...]] = field(default_factory=dict)
     complaints: tuple[str, ...] = ()
+    words: bool = False
 
     def for_textual(self) -> dict[str, str]:
         """As ``App.set_keymap`` takes it."""
@@ -41,10 +45,14 @@ class Keymap:
     def shown(self, action: Action, place: Place | None = None) -> str:
         """All keys of an action, as people write them."""
         places = [place] if place else action.places
-        return " ".join(dict.fromkeys(key_name(key) for one in places for key in self.of(action, one)))
+        return " ".join(dict.fromkeys(self._name(key) for one in places for key in self.of(action, one)))
+
+    def _name(self, key: str) -> str:
+        name = key_name(key)
+        return key if self.words and not name.isascii() else name
 
 
-def keymap_of(wanted: Sequence[tuple[str, str]]) -> Keymap:
+def keymap_of(wanted: Sequence[tuple[str, str]], *, words: bool = False) -> Keymap:
     """The keymap of the settings' ``[keys]``: ``("grid.pause", "P,f6")``, or ``("pause", "P")`` for every place."""
     keys: dict[Id, tuple[str, ...]] = {}
     complaints = []
@@ -59,7 +67,7 @@ def keymap_of(wanted: Sequence[tuple[str, str]]) -> Keymap:
             complaints.append(f"keys: {clean(bad)!r} for {name} is no key; keys look like P, f6, ctrl+b or pagedown")
         else:
             keys.update(dict.fromkeys(named, chosen))
-    return _without_clashes(keys, complaints)
+    return replace(_without_clashes(keys, complaints), words=words)
 
 
 def is_key(name: str) -> bool:

@@ -82,6 +82,7 @@ async def test_whole_screens_are_ascii(size: tuple[int, int]) -> None:
     app = TimnetApp(Path("/data/runs.db"), Settings(glyphs="ascii"), reader=fake._poller._reader, clock=lambda: 0.0)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
+        assert "enter open" in text_of(app), "keys by words, not by a letter that is another key"
         for keys in ((), ("question_mark",), ("escape", "enter"), ("l",)):
             await pilot.press(*keys)
             await app.workers.wait_for_complete()
