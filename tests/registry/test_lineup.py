@@ -204,3 +204,19 @@ def test_all_can_be_held_and_released(queue: Registry) -> None:
     assert (queue.runs.get("1.6").state, queue.runs.by_id(running).want) == (RunState.PAUSED, None)
     assert len(queue.lineup.release().paused) == 1
     assert folds(queue) == "23456"
+
+
+def test_runs_are_put_before_another_even_where_there_is_no_number_left(queue: Registry) -> None:
+    queue.runs.prioritise(["1.5"], 3)
+    before = queue.lineup.put_before(["1.4", "1.2", "1.5"], "1.5")
+    assert folds(queue) == "245136"
+    queue.lineup.put_back(before)
+    assert folds(queue) == "512346"
+    for _ in range(40):  # each halves the room before 1.6
+        queue.lineup.put_before(["1.1"], "1.6")
+        queue.lineup.put_before(["1.3"], "1.6")
+    assert folds(queue) == "524136"
+    queue.runs.command(Command.PAUSE, ["1.1"])
+    for keys, key in ((["1.2"], "1.1"), (["1.1"], "1.2")):
+        with pytest.raises(BadInput, match=r"cannot move run 1\.1: it is paused"):
+            queue.lineup.put_before(keys, key)

@@ -158,6 +158,15 @@ class Lineup:
             after = {run.id: (run.priority, run.place) for run in self._runs.by_ids(ids)}
         return [spot for spot in before if after[spot.run_id] != (spot.priority, spot.place)]
 
+    def put_before(self, keys: Sequence[str], key: str) -> list[Spot]:
+        """Move waiting runs together to stand before the run ``key``; returns where they stood. Raises as :meth:`move`."""
+        with self.db.write():
+            [target] = self._waiting_runs([key])
+            runs = [run for run in self._waiting_runs(keys) if run.id != target.id]
+            for run in runs:
+                self._put(run.id, target.id, upwards=True)
+        return [Spot(run.id, run.key, run.priority, run.place) for run in runs]
+
     def shift_priority(self, keys: Sequence[str], by: int) -> list[Spot]:
         """Raise or lower the priority of waiting runs by ``by``; returns where they stood. Raises as :meth:`move`."""
         with self.db.write():
@@ -189,10 +198,14 @@ class Lineup:
         kind, text = EVENT_OF[Command.RESUME]
         with self.db.write():
             queued = self._change(
-                "state = 'queued', reason = NULL, not_before = 0", "state = 'paused'", held and held.paused
+                "state = 'queued', reason = NULL, not_before = 0",
+                "state = 'paused'",
+                None if held is None else held.paused,
             )
             self._note(queued, kind, text)
-            spared = self._change("want = NULL", "state = 'running' AND want = 'pause'", held and held.asked)
+            spared = self._change(
+                "want = NULL", "state = 'running' AND want = 'pause'", None if held is None else held.asked
+            )
         return Held(queued, spared)
 
     def _change(self, change: str, which: str, ids: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -223,18 +236,23 @@ class Lineup:
     def _move_one(self, run_id: int, move: Move, ids: Sequence[int]) -> None:
         upwards = move in (Move.UP, Move.TOP)
         next_to = self._next_to(run_id, move, ids)
-        if next_to is None:
-            return
+        if next_to is not None:
+            self._put(run_id, next_to["id"], upwards)
+
+    def _put(self, run_id: int, beside: int, upwards: bool) -> None:
+        """Put a run directly before another (upwards) or behind it."""
+        next_to = self.db.changed("SELECT id, priority, place FROM runs WHERE id = ?", (beside,))[0]
         place = _between(next_to["place"], self._beyond(next_to, run_id, upwards), upwards)
         if place is None:  # no number is left between the two
             self._renumber(next_to["priority"])
-            self._move_one(run_id, move, ids)
+            self._put(run_id, beside, upwards)
         else:
             self._set(run_id, next_to["priority"], place)
 
     def _next_to(self, run_id: int, move: Move, ids: Sequence[int]) -> Row | None:
         """The run to be put before (upwards) or behind; none of those that are moved together."""
-        where, parameters = "1", ()
+        where = "1"
+        parameters: tuple[float, ...] = ()
         if move in (Move.UP, Move.DOWN):
             here = self.db.changed("SELECT id, priority, place FROM runs WHERE id = ?", (run_id,))[0]
             where = f"(priority, -place, -id) {'>' if move is Move.UP else '<'} (?, ?, ?)"
@@ -301,7 +319,8 @@ class Lineup:
         if row is None or RunState(row["state"]) not in SECTIONS:
             return None
         state = RunState(row["state"])
-        before, values = "(priority, -place, -id) > (?, ?, ?)", (row["priority"], -row["place"], -row["id"])
+        before = "(priority, -place, -id) > (?, ?, ?)"
+        values: tuple[object, ...] = (row["priority"], -row["place"], -row["id"])
         if state in _ENDED:
             before, values = "(updated, id) > (?, ?)", (row["updated"], row["id"])
         ahead = self.db.number(
