@@ -103,9 +103,12 @@ def test_dark_ink_can_be_read_and_the_colours_of_data_stay() -> None:
         heat = figure.add_axes((0, 0, 0.1, 0.1))
         heat.imshow([[1.0]])
         on_heat = heat.text(0, 0, "7", color="#000000")
+        axes.grid(axis="y", color="#E8EAED")
         darken(figure)
         assert render(figure, "png")
     assert to_hex(data.get_color()).upper() == "#0072B2"
     assert to_hex(on_heat.get_color()) == "#000000"
     assert min(to_rgb(ink.get_color())) > 0.7
+    assert all(min(to_rgb(label.get_color())) > 0.6 for label in axes.get_xticklabels())
+    assert all(max(to_rgb(line.get_color())) < 0.3 for line in axes.get_ygridlines())
     assert to_hex(figure.get_facecolor()).upper() == PAPER

@@ -11,7 +11,7 @@ PAPER = "#12141A"
 #: what is nearly grey is ink, not data: its lightness is turned round between these two
 _DARKEST, _LIGHTEST = 0.30, 0.90
 _GREY = 0.12
-_GRID = "#32363D"
+_GRID, _TICK, _LABEL = "#32363D", "#8A9098", "#B4B9C0"
 
 
 def darken(figure: Figure) -> None:
@@ -22,15 +22,6 @@ def darken(figure: Figure) -> None:
 
     on_heat = {text for axes in figure.axes if axes.images for text in axes.texts}
     figure.set_facecolor(PAPER)
-    for axes in figure.axes:
-        axes.set_facecolor(PAPER)
-        # ticks are made anew while drawing, so what they are made from is changed as well
-        for axis in (axes.xaxis, axes.yaxis):
-            made = axis.get_tick_params()
-            axis.set_tick_params(
-                color=_turned(made.get("color", "black")), labelcolor=_turned(made.get("labelcolor", "black"))
-            )
-            axis.set_tick_params(grid_color=_GRID)
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         if text not in on_heat:
@@ -41,6 +32,11 @@ def darken(figure: Figure) -> None:
     for spine in figure.findobj(Spine):
         assert isinstance(spine, Spine)
         spine.set_edgecolor(_turned(spine.get_edgecolor()))
+
+    for axes in figure.axes:
+        axes.set_facecolor(PAPER)
+        # last: what ticks are made from, as some are made anew while drawing
+        axes.tick_params(which="both", color=_TICK, labelcolor=_LABEL, grid_color=_GRID)
 
 
 def _turned(colour: Any) -> tuple[float, float, float]:
