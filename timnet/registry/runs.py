@@ -39,7 +39,7 @@ SELECT = f"""
     LEFT JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt
 """
 STATES = {state.value: state for state in RunState}
-WANTS = {None: None, **{want.value: want for want in Want}}
+WANTS: dict[str | None, Want | None] = {None: None, **{want.value: want for want in Want}}
 
 #: how many ids one query names at most
 CHUNK = 500
