@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from timnet.errors import BadInput, TimnetError
 from timnet.presets import parse_changes
@@ -166,7 +166,8 @@ def request_of(form: Form) -> tuple[Request, tuple[Problem, ...]]:
     if not form.presets:
         problems.append(Problem("presets", "tick a preset"))
     changes = tuple(form.changes.split())
-    read("changes", lambda: parse_changes(list(changes)), [])
+    nothing: list[dict[str, Any]] = []
+    read("changes", lambda: parse_changes(list(changes)), nothing)
     request = Request(
         corpora=form.corpora,
         presets=form.presets,

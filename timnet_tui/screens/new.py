@@ -286,7 +286,10 @@ class NewScreen(RegistryScreen):
         question = None
         if self._offers is not None and self.form != self._first:
             question = ("Leave the form?", "What you filled in is not queued and would be lost.")
-        self.ask(question, "Leave it", self.app.pop_screen)
+        self.ask(question, "Leave it", self._leave)
+
+    def _leave(self) -> None:
+        self.app.pop_screen()
 
     def _queue(self, jobs: int | None) -> None:
         form = self.form
