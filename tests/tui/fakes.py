@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import epoch_record
+from timnet.queue.forecast import forecast
 from timnet.records import (
     Checkpoint,
     EpochMetrics,
@@ -23,7 +24,7 @@ from timnet.records import (
 from timnet.registry.load import Load, Share
 from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
-from timnet.queue.forecast import forecast
+from timnet_tui.looks.experiment import ExperimentWatch, FoldHistory, Whole
 from timnet_tui.looks.grid import GridPage, GridWatch, rows_of
 from timnet_tui.looks.run import Detail, RunWatch
 from timnet_tui.machine import Machine
@@ -126,6 +127,17 @@ def detail(of: Run, log: tuple[str, ...] | None = None) -> Detail:
     return Detail(of, experiment, epochs(of.epoch), tuple(events), kept, log)
 
 
+def whole(runs: Sequence[Run]) -> Whole:
+    """All folds of an experiment with their epochs and events."""
+    details = [detail(run) for run in runs]
+    return Whole(
+        details[0].experiment,
+        tuple(FoldHistory(one.run, one.epochs, one.events) for one in details),
+        tuple(event for one in details for event in one.events),
+        tuple(kept for one in details for kept in one.checkpoints),
+    )
+
+
 class FakeReader:
     """Gives out one snapshot with the answer to whatever is watched, again only when something changed.
 
@@ -135,7 +147,12 @@ class FakeReader:
     def __init__(self, given: Snapshot, runs: Sequence[Run], answers: Answers | None = None) -> None:
         self.given = given
         self.runs = tuple(runs)
-        self.answers: Answers = {GridWatch: self._grid, RunWatch: self._run, **(answers or {})}
+        self.answers: Answers = {
+            GridWatch: self._grid,
+            RunWatch: self._run,
+            ExperimentWatch: self._whole,
+            **(answers or {}),
+        }
         self._last: tuple[Snapshot, tuple[Run, ...], Watch] | None = None
 
     def poll(self, watch: Watch) -> Snapshot | None:
@@ -169,6 +186,12 @@ class FakeReader:
         log = tuple(f"epoch {epoch} of 20" for epoch in range(1, 40)) if watch.log else None
         folds = tuple(run for run in self.runs if run.experiment_id == watched.experiment_id)
         return replace(detail(watched, log), folds=folds)
+
+    def _whole(self, watch: ExperimentWatch) -> Whole | None:
+        watched = next((run for run in self.runs if run.id == watch.run_id), None)
+        if watched is None:
+            return None
+        return whole([run for run in self.runs if run.experiment_id == watched.experiment_id])
 
 
 def app_with(

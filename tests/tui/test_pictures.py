@@ -36,18 +36,6 @@ def test_grid(snap_compare, size: tuple[int, int], theme: str) -> None:  # type:
     assert snap_compare(app_with(theme=theme), terminal_size=size, run_before=ready)
 
 
-@SIZES
-@THEMES
-def test_run(snap_compare, size: tuple[int, int], theme: str) -> None:  # type: ignore[no-untyped-def]
-    async def ready(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: pilot.app.screen.query_one(FoldGrid).row is not None)
-        await pilot.press("enter")
-        await until(pilot, lambda: pilot.app.screen.query("#facts"))
-        await _settled(pilot)
-
-    assert snap_compare(app_with(theme=theme), terminal_size=size, run_before=ready)
-
-
 def test_first_run(snap_compare) -> None:  # type: ignore[no-untyped-def]
     async def ready(pilot: Pilot[None]) -> None:
         await until(pilot, lambda: pilot.app.snapshot is not None)

@@ -50,9 +50,7 @@ def no_child(monkeypatch: pytest.MonkeyPatch) -> list[plane.Key]:
         points = tuple(Point(float(x), float(x % 2), x % 2, 0, f"{x}.wav") for x in range(4))
         return Scatter(key, "t-SNE of 4 test utterances", CLASSES[:2], points)
 
-    monkeypatch.setattr(
-        plane.Plane.__init__, "__kwdefaults__", {**plane.Plane.__init__.__kwdefaults__, "compute": compute}
-    )
+    monkeypatch.setattr(plane, "compute", compute)
     return asked
 
 
@@ -484,9 +482,7 @@ async def test_what_hinders_the_t_sne_is_said(registry: Registry, monkeypatch: p
     def fail(_db, _key, _report, _stop):  # type: ignore[no-untyped-def]
         raise ValueError(HOSTILE)
 
-    monkeypatch.setattr(
-        plane.Plane.__init__, "__kwdefaults__", {**plane.Plane.__init__.__kwdefaults__, "compute": fail}
-    )
+    monkeypatch.setattr(plane, "compute", fail)
     async with opened(registry, "1.2") as (app, pilot, _screen):
         await pilot.press("d")
         await until(pilot, lambda: "[@click=app.quit]x[/x]" in text_of(app))

@@ -12,7 +12,7 @@ from timnet.records import Artifact, Checkpoint, EpochMetrics, Event, Experiment
 from timnet.registry import Registry
 from timnet_tui.looks.background import Background, background_of
 from timnet_tui.looks.history import EVENTS_AT_MOST, History
-from timnet_tui.looks.tested import Tested, TestedReader
+from timnet_tui.looks.tested import Answered, AnsweredReader
 from timnet_tui.watch import Follower
 
 #: what tells one state of a run from another, as far as its epochs and events go
@@ -56,7 +56,7 @@ class Whole:
     checkpoints: tuple[Checkpoint, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     background: Background = field(default_factory=Background)
-    tested: Tested | None = None
+    tested: Answered | None = None
 
     @property
     def folds(self) -> tuple[Run, ...]:
@@ -84,7 +84,7 @@ class ExperimentFollower:
         self._files: dict[int, tuple[tuple[Checkpoint, ...], tuple[Artifact, ...]]] = {}
         self._events: tuple[Event, ...] = ()
         self._background: Background | None = None
-        self._tested = TestedReader()
+        self._tested = AnsweredReader()
 
     def knows(self, run_id: int) -> bool:
         """Whether a run belongs to the experiment that is followed."""

@@ -11,7 +11,7 @@ from timnet.registry import Registry
 from timnet_tui.logs import LogTail
 from timnet_tui.looks.background import Background, background_of
 from timnet_tui.looks.history import History
-from timnet_tui.looks.tested import Tested, TestedReader
+from timnet_tui.looks.tested import Answered, AnsweredReader
 from timnet_tui.watch import Follower
 
 
@@ -47,7 +47,7 @@ class Detail:
     folds: tuple[Run, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     background: Background = field(default_factory=Background)
-    tested: Tested | None = None
+    tested: Answered | None = None
     log_path: str = ""
 
 
@@ -59,7 +59,7 @@ class RunFollower:
         self.wants_log = self.wants_tested = False
         self._history = History()
         self._background: Background | None = None
-        self._tested = TestedReader()
+        self._tested = AnsweredReader()
         self._tail: LogTail | None = None
         self._told: tuple[str, ...] = ()
 

@@ -18,24 +18,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Answered:
     """``scores`` of the finished folds together, None where there are none yet; ``problem`` says what is wrong."""
 
     scores: PooledScores | None = None
     problem: str = ""
 
 
-class TestedReader:
+class AnsweredReader:
     """Keeps the confusion matrices it has read. Belongs to the poller's thread."""
-
-    __test__ = False  # its name does not make it a test
 
     def __init__(self) -> None:
         self._matrices: dict[tuple[int, int], NDArray[np.int64] | None] = {}
         self._known: tuple[tuple[int, int], ...] | None = None
-        self._told = Tested()
+        self._told = Answered()
 
-    def read(self, registry: Registry, runs: Sequence[Run], classes: tuple[str, ...]) -> Tested:
+    def read(self, registry: Registry, runs: Sequence[Run], classes: tuple[str, ...]) -> Answered:
         """The answers of those of ``runs`` that are done; the same object while there are no others."""
         done = [run for run in runs if run.state is RunState.DONE]
         wanted = tuple((run.id, run.attempt) for run in done)
@@ -44,18 +42,18 @@ class TestedReader:
             self._known = wanted
         return self._told
 
-    def _read(self, registry: Registry, done: Sequence[Run], classes: tuple[str, ...]) -> Tested:
+    def _read(self, registry: Registry, done: Sequence[Run], classes: tuple[str, ...]) -> Answered:
         if not done:
-            return Tested(problem="no result yet: it comes when a fold is finished")
+            return Answered(problem="no result yet: it comes when a fold is finished")
         from timnet.evaluation.statistics import pooled_scores
 
         try:
             found = [(run.fold, matrix) for run in done if (matrix := self._matrix(registry, run, classes)) is not None]
             if not found:
-                return Tested(problem="no predictions were kept, so there is nothing to show")
-            return Tested(pooled_scores(classes, found))
+                return Answered(problem="no predictions were kept, so there is nothing to show")
+            return Answered(pooled_scores(classes, found))
         except TimnetError as error:
-            return Tested(problem=str(error))
+            return Answered(problem=str(error))
 
     def _matrix(self, registry: Registry, run: Run, classes: tuple[str, ...]) -> NDArray[np.int64] | None:
         from timnet.export.confusion import confusion_of

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from timnet.records import Event
 from timnet_tui.looks.experiment import Whole
 from timnet_tui.looks.run import Detail
-from timnet_tui.looks.tested import Tested
+from timnet_tui.looks.tested import Answered
 from timnet_tui.palette import Palette
 from timnet_tui.render import style
 from timnet_tui.widgets.answers import confusion_lines, counted, recall_lines
@@ -55,8 +55,8 @@ class Panes(Container):
 
     def compose(self) -> ComposeResult:
         """All panes; those that are not open are not displayed."""
-        yield Facts(id="facts")
         yield PaneTabs(id="tabs")
+        yield Facts(id="facts")
         with Vertical(id="open"):
             yield Lines("events", self._event_line, "nothing has happened yet", id="events")
             yield Lines("log", log_line, "no log yet", id="log")
@@ -176,7 +176,7 @@ class Panes(Container):
         self._tell_found()
 
     def _show_answers(self, shown: Detail | Whole) -> None:
-        tested = shown.tested or Tested(problem="reading …")
+        tested = shown.tested or Answered(problem="reading …")
         scores, share = tested.scores, self._share
         sheet = self.query_one(f"#{self._open}", Sheet)
         if scores is None:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 #: what a picture is of: the experiment, the fold (0 for all), and the runs that it is drawn from
 Key = tuple[int, int, tuple[tuple[int, int], ...]]
-#: computes a picture; tests put another in its place
-Compute = Callable[[Path, Key, Callable[[Progress], None], threading.Event], Scatter]
 
 
 def key_of(experiment: Experiment, run: Run | None, folds: tuple[Run, ...]) -> Key | None:
@@ -83,9 +81,8 @@ class Plane(ScatterChart, can_focus=True):
             self.key = key
             self.text = text
 
-    def __init__(self, *, id: str, compute: Compute = compute) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._compute = compute
         self._wanted: Key | None = None
         self._stop = threading.Event()
 
@@ -117,7 +114,7 @@ class Plane(ScatterChart, can_focus=True):
             self.post_message(self.Progressed(key, progress.text))
 
         try:
-            self.post_message(self.Computed(key, self._compute(db, key, report, stop)))
+            self.post_message(self.Computed(key, compute(db, key, report, stop)))
         except Stopped:
             return
         except Exception as error:  # told in place of the picture; the screen must stay up
