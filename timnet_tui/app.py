@@ -33,6 +33,8 @@ SWITCH_SECONDS = 0.001
 #: the main screens, loaded when they are first gone to
 MAIN_SCREENS = {
     Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
+    Place.RUNS: ("timnet_tui.screens.runs", "RunsScreen"),
+    Place.QUEUE: ("timnet_tui.screens.queue", "QueueScreen"),
     Place.CORPORA: ("timnet_tui.screens.corpora", "CorporaScreen"),
 }
 UNDO_AT_MOST = 20
@@ -203,15 +205,34 @@ class TimnetApp(App[None]):
 
         self.push_screen(RunScreen(run_id, whole=whole))
 
+    def open_new(self, again: int | None = None) -> None:
+        """The form for new experiments, empty or filled in with what experiment ``again`` was."""
+        from timnet_tui.screens.new import NewScreen
+
+        self.push_screen(NewScreen(again))
+
     # actions
+
+    def action_new(self) -> None:
+        """Queue new experiments."""
+        if getattr(self.screen, "PLACE", None) is not Place.NEW:
+            self.open_new()
 
     def action_show_grid(self) -> None:
         """Experiments by folds."""
         self.go_to(Place.GRID)
 
+    def action_show_runs(self) -> None:
+        """All runs."""
+        self.go_to(Place.RUNS)
+
     def action_show_corpora(self) -> None:
         """What experiments are made of."""
         self.go_to(Place.CORPORA)
+
+    def action_show_queue(self) -> None:
+        """What trains, what waits, and the workers."""
+        self.go_to(Place.QUEUE)
 
     def action_undo(self) -> None:
         """Take back the last thing that can be taken back."""

@@ -83,10 +83,14 @@ def suffix_of(form: str) -> str:
 
 def render_table(table: Table | SettingsTable, form: str) -> bytes:
     """The table as a file's bytes: the same table always gives the same ones. Raises :class:`BadInput`."""
-    make = _FORMATS[table_format(form)][1]
     if isinstance(table, SettingsTable):
-        return make(settings_grid(table), settings_objects(table))
-    return make(grid_of(table), table_objects(table))
+        return render_grid(settings_grid(table), settings_objects(table), form)
+    return render_grid(grid_of(table), table_objects(table), form)
+
+
+def render_grid(grid: Grid, objects: Sequence[Object], form: str) -> bytes:
+    """A laid-out table as a file's bytes; ``objects`` are its values for the formats that programs read."""
+    return _FORMATS[table_format(form)][1](grid, objects)
 
 
 def write_table(table: Table | SettingsTable, path: Path, form: str | None = None) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textual.binding import Binding
 
-from timnet_tui.actions import corpora, everywhere, grid, queue, run
+from timnet_tui.actions import compare, corpora, everywhere, grid, new, queue, run, runs
 from timnet_tui.actions.table import Action, Place, key_name, keys_of
 
 __all__ = ["ACTIONS", "Action", "Place", "at", "bindings", "key_name", "keys_of"]
@@ -14,7 +14,10 @@ __all__ = ["ACTIONS", "Action", "Place", "at", "bindings", "key_name", "keys_of"
 ACTIONS: tuple[Action, ...] = (
     *grid.ACTIONS,
     *run.ACTIONS,
+    *runs.ACTIONS,
+    *compare.ACTIONS,
     *queue.ACTIONS,
+    *new.ACTIONS,
     *corpora.ACTIONS,
     *everywhere.ACTIONS,
 )

@@ -10,6 +10,8 @@ _OVER = (Place.RUN, Place.COMPARE, Place.NEW)
 ACTIONS: tuple[Action, ...] = (
     Action("back", ("escape", "backspace"), "back", "Go back to the screen before", "Look", _OVER, footer=_OVER),
     Action("show_grid", ("1",), "grid", "Experiments by folds", "Screens", _ANY),
+    Action("show_runs", ("2",), "runs", "All runs: filter, sort, group, mark", "Screens", _ANY),
+    Action("show_queue", ("3",), "queue", "What trains, what waits and why, and the workers", "Screens", _ANY),
     Action("show_corpora", ("5",), "corpora", "What experiments are made of", "Screens", _ANY),
     Action("undo", ("u",), "undo", "Take back the last thing that can be taken back", "Timnet", _ANY),
     Action("theme", ("t",), "theme", "Go to the next theme", "Timnet", _ANY),

@@ -45,7 +45,9 @@ class Action:
 KEY_NAMES = {
     "question_mark": "?", "escape": "esc", "enter": "⏎", "pageup": "PgUp", "pagedown": "PgDn", "up": "↑",
     "down": "↓", "left": "←", "right": "→", "backspace": "⌫", "shift+tab": "⇧tab", "home": "Home", "end": "End",
-    "f1": "F1",
+    "f1": "F1", "less_than_sign": "<", "greater_than_sign": ">", "asterisk": "*",
+    "slash": "/", "shift+up": "⇧↑", "shift+down": "⇧↓", "delete": "Del", "plus": "+", "minus": "-",
+    "equals_sign": "=",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ posts :class:`FilterBar.Changed`. It is in view while it has the focus or a filt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -18,7 +18,8 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from timnet.errors import BadInput
-from timnet.registry.filters import parse
+from timnet.registry.completion import Candidate, Values, complete
+from timnet.registry.filters import FIELDS, parse
 from timnet.text import clean
 from timnet_tui.palette import palette_of
 from timnet_tui.render import style
@@ -30,11 +31,29 @@ EXAMPLE = "corpus:EMODB uar>0.8 -state:failed tag:paper"
 KEYS = "tab completes   ↑ ↓ earlier filters   ⏎ keeps it   esc clears it"
 
 
-class FilterBar(Vertical):
-    """``history`` are earlier filters, oldest first; the bar adds to it, and several bars may share one.
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What tab goes through in ``text``, and where it is."""
 
-    ``words`` gives what could stand at the cursor: whole new texts, each with the word that is shown for it.
-    """
+    text: str
+    offers: tuple[Candidate, ...]
+    place: int = 0
+
+    @property
+    def taken(self) -> Candidate:
+        return self.offers[self.place]
+
+    @property
+    def applied(self) -> str:
+        return self.taken.applied(self.text)
+
+    @property
+    def cursor(self) -> int:
+        return self.taken.start + len(self.taken.text)
+
+
+class FilterBar(Vertical):
+    """``history`` are earlier filters, oldest first; the bar adds to it, and several bars may share one."""
 
     class Changed(Message):
         """Another filter shall be applied; it can be understood."""
@@ -64,7 +83,6 @@ class FilterBar(Vertical):
 
     def __init__(self, history: list[str] | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self.words: Callable[[str, int], Sequence[tuple[str, str]]] = lambda _text, _cursor: ()
         self._history = [] if history is None else history
         self._place: int | None = None
         self._typed = ""
@@ -72,8 +90,8 @@ class FilterBar(Vertical):
         self._problem = ""
         self._said = ""
         self._wrong = False
-        #: what tab goes through, and where it is; none once something else was typed
-        self._round: tuple[Sequence[tuple[str, str]], int] | None = None
+        self._values = Values()
+        self._round: _Round | None = None
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -101,8 +119,18 @@ class FilterBar(Vertical):
         self.add_class("shown")
         self._place = None
         self._input.focus()
+        if self._input.value and not self._input.value.endswith(" "):
+            with self.prevent(Input.Changed):
+                self._input.value += " "  # another term begins
         self._input.cursor_position = len(self._input.value)
         self._tell()
+
+    def set(self, text: str) -> None:
+        """Show a filter that is in force already."""
+        with self.prevent(Input.Changed):
+            self._input.value = self._applied = clean(text.strip())
+        self._check()
+        self.set_class(bool(self._applied), "shown")
 
     def apply(self, text: str) -> None:
         """Set and apply a filter that was made elsewhere."""
@@ -128,7 +156,7 @@ class FilterBar(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Check it at once, apply it when no key follows."""
         event.stop()
-        if self._round is not None and event.value != self._round[0][self._round[1]][0]:
+        if self._round is not None and event.value != self._round.applied:
             self._round = None
         self._check()
         if self._timer is not None:
@@ -199,32 +227,38 @@ class FilterBar(Vertical):
 
     # words that fit
 
-    def complete(self) -> None:
-        """Take the first word that fits; again, the next one. After a field it goes on with its values."""
-        if self._round is not None and not self._input.value.endswith(":"):
-            offers, place = self._round
-            self._round = offers, (place + 1) % len(offers)
-        else:
-            offers = self._offers()
-            self._round = (offers, 0) if offers else None
-        if self._round is not None:
-            text = self._round[0][self._round[1]][0]
-            self._input.value = text
-            self._input.cursor_position = len(text)
+    def offer(self, values: Values) -> None:
+        """Offer these values from now on."""
+        self._values = values
+        self._tell()
 
-    def _offers(self) -> Sequence[tuple[str, str]]:
-        return self.words(self._input.value, self._input.cursor_position)
+    def complete(self) -> None:
+        """Take the first word that fits; again, the next one. After a field it goes on with what may follow it."""
+        if self._round is not None and not self._field_was_taken():
+            self._round = replace(self._round, place=(self._round.place + 1) % len(self._round.offers))
+        else:
+            text, cursor = self._input.value, self._input.cursor_position
+            offers = complete(text, cursor, self._values)
+            self._round = _Round(text, tuple(offers)) if offers else None
+        if self._round is not None:
+            self._input.value = self._round.applied
+            self._input.cursor_position = self._round.cursor
+
+    def _field_was_taken(self) -> bool:
+        taken = self._round.taken.text if self._round is not None else ""
+        return taken.endswith(":") or taken in FIELDS
 
     # what it says
 
     def _tell(self) -> None:
         """What is wrong, else what came of the filter; below, the words that fit."""
         colours = palette_of(self.app.current_theme)
-        offers, place = self._round if self._round is not None else (self._offers(), -1)
-        words = Text(no_wrap=True, overflow="ellipsis")
-        for index, (_, word) in enumerate(offers):
-            chosen = index == max(0, place)
-            words.append(clean(word), style(colours.accent if chosen else colours.text, bold=chosen)).append("  ")
+        text, cursor = self._input.value, self._input.cursor_position
+        now = self._round or _Round(text, tuple(complete(text, cursor, self._values)))
+        offers, words = now.offers, Text(no_wrap=True, overflow="ellipsis")
+        for index, offer in enumerate(offers[now.place :] if self._round else offers):
+            chosen = index == 0
+            words.append(clean(offer.text), style(colours.accent if chosen else colours.text, bold=chosen)).append("  ")
         said = self._problem if offers or not self._problem else ""
         if not offers:
             words.append(self._problem or KEYS, style(colours.error if self._problem else colours.faint))
