@@ -207,11 +207,6 @@ def palette_of(theme: Theme) -> Palette:
     return PALETTES.get(theme.name, DARK if theme.dark else LIGHT)
 
 
-def palette(*, dark: bool) -> Palette:
-    """The plain palette for a dark or a light background."""
-    return DARK if dark else LIGHT
-
-
 def heat(score: float, colours: Palette) -> RGB:
     """The background that stands for a score between 0 and 1."""
     low, high = HEAT_RANGE
