@@ -274,11 +274,42 @@ def test_commands_to_the_queue(cli: Cli, filled: Path) -> None:
     assert {run["state"] for run in cli("queue", "ls", "--json").json} == {"running", "paused"}
 
 
-def test_removing_an_experiment_takes_its_files(cli: Cli, filled: Path) -> None:
+def test_a_removed_experiment_comes_back_with_everything(cli: Cli, filled: Path) -> None:
+    before = cli("runs", "show", "1.2", "--json").json
+    table = cli("export", "table", "--format", "json").json
+    found = cli("runs", "rm", "1")
+    assert found.err == (
+        "removed experiment 1 (SAVEE): 3 runs, 3 of them done; bring back with: timnet runs restore 1\n"
+    )
+    assert {run["experiment"] for run in cli("runs", "ls", "--json").json} == {2}
+    assert len(cli("export", "table", "--format", "json").json) < len(table)
+    assert cli("runs", "show", "1.2").status == 2
+    [gone] = cli("runs", "trash", "--json").json
+    assert (gone["experiment"], gone["corpus"], gone["runs"], gone["done"]) == (1, "SAVEE", 3, 3)
+    assert "SAVEE" in cli("runs", "trash").out
+    assert cli("runs", "restore", "1").err == "restored experiment 1 (SAVEE): 3 runs, 3 of them done\n"
+    assert cli("runs", "trash").err == "nothing was removed\n"
+    assert cli("runs", "show", "1.2", "--json").json == before
+    assert cli("export", "table", "--format", "json").json == table
+
+
+def test_emptying_the_trash_takes_the_files(cli: Cli, filled: Path) -> None:
+    with Registry.open(filled) as registry:
+        folders = [registry.paths.run(run.uid).folder for run in registry.runs.of_experiment(1)]
+    cli("queue", "rm", "1")
+    assert all(folder.is_dir() for folder in folders)
+    assert cli("runs", "trash", "--empty").status == 2, "nobody to ask"
+    assert cli("runs", "trash", "--empty", "--yes").err == "deleted 1 removed experiment with 3 runs\n"
+    assert not any(folder.exists() for folder in folders)
+    assert cli("runs", "restore", "1").status == 2
+    assert cli("runs", "trash", "--empty", "--yes").err == "nothing was removed\n"
+
+
+def test_removing_an_experiment_at_once_takes_its_files(cli: Cli, filled: Path) -> None:
     with Registry.open(filled) as registry:
         folders = [registry.paths.run(run.uid).folder for run in registry.runs.of_experiment(1)]
     assert all(folder.is_dir() for folder in folders)
-    found = cli("runs", "rm", "1", "--yes")
+    found = cli("runs", "rm", "1", "--now", "--yes")
     assert found.err == "deleted experiment 1 (SAVEE): 3 runs, 3 of them done\n"
     assert not any(folder.exists() for folder in folders)
     assert {run["experiment"] for run in cli("runs", "ls", "--json").json} == {2}

@@ -78,6 +78,56 @@ def monitors(incomplete: str) -> list[str]:
     return [name for name in MONITORS if name.startswith(incomplete)]
 
 
+def removed(context: typer.Context, incomplete: str) -> list[Offer]:
+    """The experiments that can be restored."""
+    return _from_registry(
+        context,
+        incomplete,
+        lambda registry: [
+            (str(one.experiment.id), f"{one.experiment.corpus} {one.experiment.preset}, {one.runs} runs")
+            for one in registry.experiments.removed()[:MOST]
+        ],
+    )
+
+
+def workers(context: typer.Context, incomplete: str) -> list[Offer]:
+    """The workers that have not been seen to end."""
+    return _from_registry(
+        context,
+        incomplete,
+        lambda registry: [(row["uid"], f"pid {row['pid']} on {row['host']}") for row in registry.workers.open()],
+    )
+
+
+def filter_terms(context: typer.Context, incomplete: str) -> list[Offer]:
+    """What a term of a filter could become."""
+    from timnet.registry.completion import complete
+
+    return _from_registry(
+        context,
+        incomplete,
+        lambda registry: [
+            (one.applied(incomplete), one.about)
+            for one in complete(incomplete, len(incomplete), registry.pages.values())
+        ],
+    )
+
+
+def sorts(incomplete: str) -> list[str]:
+    """What runs can be sorted by."""
+    from timnet.registry.order import SORTS
+
+    return [name for name in SORTS if name.startswith(incomplete)]
+
+
+def groups(incomplete: str) -> list[str]:
+    """What runs can be put together by, also after a comma."""
+    from timnet.registry.groups import BY
+
+    before, comma, start = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in BY if name.startswith(start)]
+
+
 def one_of(*words: str) -> Callable[[str], list[str]]:
     """A fixed choice."""
 
@@ -88,7 +138,7 @@ def one_of(*words: str) -> Callable[[str], list[str]]:
 
 
 def _experiments(registry: Registry) -> Iterator[Offer]:
-    for one in reversed(registry.experiments.ls()[-MOST:]):
+    for one in registry.experiments.newest(MOST):
         yield str(one.id), f"{one.corpus} {one.preset} seed {one.seed}"
 
 

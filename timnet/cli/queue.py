@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli import complete
+from timnet.cli import complete, keeping
 from timnet.cli.context import reading
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options, with_options_again
 from timnet.cli.help import examples
@@ -113,19 +113,19 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
 @app.command("pause", epilog=examples("queue pause 7.3", "queue pause --all"))
 def pause(context: typer.Context, ids: Ids = None, every: All = False) -> None:
     """Pause runs: waiting ones at once, running ones at their next step; nothing finished is lost."""
-    _command(context, Command.PAUSE, ids, "state:queued,running" if every else "")
+    _command(context, Command.PAUSE, ids, every=every)
 
 
 @app.command("resume", epilog=examples("queue resume 7.3", "queue resume --all"))
 def resume(context: typer.Context, ids: Ids = None, every: All = False) -> None:
     """Put paused runs back in the queue; they go on from their last checkpoint."""
-    _command(context, Command.RESUME, ids, "state:paused" if every else "")
+    _command(context, Command.RESUME, ids, every=every)
 
 
 @app.command("cancel", epilog=examples("queue cancel 7", "queue cancel 7.1-4"))
 def cancel(context: typer.Context, ids: Ids = None, every: All = False) -> None:
     """Cancel runs. Their epochs so far stay to be seen, and retry brings them back."""
-    _command(context, Command.CANCEL, ids, "state:queued,running,paused" if every else "")
+    _command(context, Command.CANCEL, ids, every=every)
 
 
 @app.command("retry", epilog=examples("queue retry 7.3", "queue retry --failed"))
@@ -135,67 +135,80 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="Every failed run.")] = False,
 ) -> None:
     """Queue failed or cancelled runs again; they go on from their last checkpoint, under the same id."""
-    _command(context, Command.RETRY, ids, "state:failed" if failed else "")
+    _command(context, Command.RETRY, ids, every=failed)
 
 
-@app.command("move", epilog=examples("queue move 7 --top", "queue move 7.3 --priority -1"))
+@app.command("move", epilog=examples("queue move 7 --top", "queue move 7.3 --up", "queue move 7.1-4 --before 6.2"))
 def move(
     context: typer.Context,
     ids: Ids = None,
     top: Annotated[bool, typer.Option("--top", help="Ahead of all that wait.")] = False,
+    bottom: Annotated[bool, typer.Option("--bottom", help="Behind all that wait.")] = False,
+    up: Annotated[bool, typer.Option("--up", help="One place forwards.")] = False,
+    down: Annotated[bool, typer.Option("--down", help="One place back.")] = False,
+    before: Annotated[
+        str | None, typer.Option(metavar="RUN", help="To just before this run.", autocompletion=complete.runs)
+    ] = None,
     priority: Annotated[
         int | None,
         typer.Option("--priority", metavar="N", help="This priority; higher runs first."),
     ] = None,
 ) -> None:
-    """Move waiting runs in the queue."""
+    """Move waiting runs in the queue; several keep their order."""
     from timnet.queue.service import expand_ids
+    from timnet.registry.lineup import Move
 
-    if top == (priority is not None):
-        raise BadInput("say where to: --top, or --priority N")
+    ways = [way for way, asked in zip(Move, (up, down, top, bottom), strict=True) if asked]
+    if len(ways) + (before is not None) + (priority is not None) != 1:
+        raise BadInput("say where to, in one way: --top, --bottom, --up, --down, --before RUN or --priority N")
     with reading(context) as (registry, _):
         keys = expand_ids(registry, ids or [])
         if not keys:
             raise BadInput("name the runs to move, e.g. 7.3 or 7; list them with: timnet queue ls")
-        moved = registry.runs.prioritise(keys, priority)
-    say(f"moved {len(moved)} run{'' if len(moved) == 1 else 's'}")
+        if priority is not None:
+            registry.runs.prioritise(keys, priority)
+        elif before is not None:
+            registry.lineup.put_before(keys, before)
+        else:
+            registry.lineup.move(keys, ways[0])
+    say(f"moved {len(keys)} run{'' if len(keys) == 1 else 's'}")
 
 
-@app.command("rm", epilog=examples("queue rm 7", "queue rm 7 8 --yes"))
+@app.command("rm", epilog=examples("queue rm 7", "queue rm 7 8 --now --yes"))
 def rm(
     context: typer.Context,
     ids: Annotated[
         list[str] | None,
         typer.Argument(metavar="EXPERIMENT", help="Whole experiments, e.g. 7.", autocompletion=complete.experiments),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    now: keeping.Now = False,
+    yes: keeping.Yes = False,
 ) -> None:
-    """Delete experiments with all their runs, metrics and weights. The same as timnet runs rm."""
-    from timnet.cli.runs import remove_experiments
-
-    remove_experiments(context, ids or [], yes)
+    """Remove experiments from every list, the queue too. The same as timnet runs rm."""
+    keeping.remove_experiments(context, ids or [], now=now, yes=yes)
 
 
-def _command(context: typer.Context, command: Command, ids: list[str] | None, filter_text: str) -> None:
-    from timnet.queue.service import command_where_it_applies, expand_ids, look
+def _command(context: typer.Context, command: Command, ids: list[str] | None, *, every: bool) -> None:
+    from timnet.queue.liveness import reap
+    from timnet.queue.service import command_every, command_where_it_applies, expand_ids
 
     with reading(context) as (registry, settings):
-        look(registry, settings.max_crashes, limit=0)
-        if filter_text and ids:
+        reap(registry, settings.max_crashes)
+        if every and ids:
             raise BadInput("name runs, or take every one with --all or --failed, not both")
-        if filter_text:
-            keys = [run.key for run in registry.runs.ls(filter_text)]
+        if every:
+            outcomes, passed = command_every(registry, command)
         else:
             keys = expand_ids(registry, ids or [])
             if not keys:
                 raise BadInput(f"name the runs to {command}, e.g. 7.3 or 7; list them with: timnet queue ls")
-        outcomes, passed = command_where_it_applies(registry, command, keys)
+            outcomes, passed = command_where_it_applies(registry, command, keys)
     for outcome in outcomes:
         said = f"asked to {outcome.intent}; it does so at its next step" if outcome.intent else f"is {outcome.now}"
         say(f"run {outcome.key} {said}")
-    if passed and not outcomes and not filter_text:
+    if passed and not outcomes and not every:
         raise BadInput(f"none of these {len(passed)} runs can take it: {passed[0]}")
-    if passed and not filter_text:
+    if passed and not every:
         say(f"{len(passed)} passed over: {passed[0]}{' ...' if len(passed) > 1 else ''}")
-    if not keys:
+    if every and not outcomes:
         say(f"there is no run to {command}")

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timnet.cli import complete
+from timnet.cli import complete, keeping
+from timnet.cli.columns import COLUMNS, chosen, table
 from timnet.cli.context import reading
+from timnet.cli.groups import fields_of, list_groups
 from timnet.cli.help import FilterCommand, examples, filter_text
-from timnet.cli.output import epoch_text, print_json, print_table, say, score, selection_text, state_text
+from timnet.cli.output import print_json, print_table, say, selection_text
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
 
@@ -53,7 +55,9 @@ ExperimentId = Annotated[
     epilog=examples(
         "runs ls corpus:EMODB 'uar>0.8' -state:failed",
         "runs ls --sort uar --reverse --limit 10",
+        "runs ls --columns corpus,smoothed_val_uar --sort smoothed_val_uar",
         "runs ls --group experiment --json",
+        "runs ls --group corpus,preset state:done",
     ),
 )
 def ls(
@@ -63,6 +67,7 @@ def ls(
         typer.Argument(
             metavar="FILTER",
             help="Terms that must all hold, e.g. corpus:EMODB 'uar>0.8' tag:paper; a minus in front excludes.",
+            autocompletion=complete.filter_terms,
         ),
     ] = None,
     group: Annotated[
@@ -70,31 +75,43 @@ def ls(
         typer.Option(
             "--group",
             metavar="WHAT",
-            help="experiment: one row an experiment, with mean, sd and n.",
-            autocompletion=complete.one_of("experiment"),
+            help="One row for each experiment, or corpus, preset, protocol, selection, seed, tag, state, day ...; "
+            "several with commas.",
+            autocompletion=complete.groups,
         ),
     ] = None,
     sort: Annotated[
         str,
         typer.Option(
             metavar="KEY",
-            help="id, created, updated, uar, war, loss or queue.",
-            autocompletion=complete.one_of("id", "created", "updated", "uar", "war", "loss", "queue"),
+            help="id, created, updated, uar, war, best, loss, val_uar, smoothed_val_uar, epoch, queue ...",
+            autocompletion=complete.sorts,
         ),
     ] = "id",
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="The other way round.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", "--desc", help="The other way round.")] = False,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="At most N runs.")] = None,
+    offset: Annotated[int, typer.Option(metavar="N", min=0, help="Pass over the first N.")] = 0,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="What to show, with commas, e.g. corpus,state,smoothed_val_uar.",
+            autocompletion=complete.one_of(*COLUMNS),
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """List runs, or with --group experiments; results with their protocol and selection rule."""
+    """List runs, or with --group what they have in common; results with their protocol and selection rule."""
     from timnet.export.contract import run_object
     from timnet.queue import liveness, waiting
 
-    if group not in (None, "experiment"):
-        raise BadInput(f"cannot group by {group!r}; there is: experiment")
+    shown = chosen(columns)
     with reading(context) as (registry, settings):
         liveness.reap(registry, settings.max_crashes)
-        runs = registry.runs.ls(filter_text(terms), sort=sort, descending=reverse, limit=limit)
+        if group not in (None, "experiment"):
+            list_groups(registry, filter_text(terms), fields_of(group or ""), as_json=as_json)
+            return
+        runs = registry.runs.ls(filter_text(terms), sort=sort, descending=reverse, limit=limit, offset=offset)
         if group:
             _list_experiments(registry, runs, as_json)
             return
@@ -105,23 +122,8 @@ def ls(
     if not runs:
         say("no run matches" if terms else "no runs yet; train some: timnet train EMODB")
         return
-    rows = [
-        (
-            run.key,
-            run.corpus,
-            run.preset,
-            run.protocol,
-            selection_text(run.selection, run.optimistic),
-            state_text(run),
-            epoch_text(run),
-            score(run.uar),
-            score(run.war),
-            run.waiting_for or run.error or "",
-        )
-        for run in runs
-    ]
-    headings = ("run", "corpus", "preset", "protocol", "selection", "state", "epoch", "UAR %", "WAR %", "why")
-    print_table(headings, rows, right=("epoch", "UAR %", "WAR %"), optional=("preset", "why", "epoch"))
+    headings, rows, right = table(runs, shown)
+    print_table(headings, rows, right=right, optional=("preset", "why", "epoch") if columns is None else ())
 
 
 def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) -> None:
@@ -332,43 +334,8 @@ def wait(
             time.sleep(POLL_SECONDS)
 
 
-@app.command("rm", epilog=examples("runs rm 7", "runs rm 7 8 --yes"))
-def rm(
-    context: typer.Context,
-    ids: Annotated[
-        list[str],
-        typer.Argument(metavar="EXPERIMENT", help="Whole experiments, e.g. 7.", autocompletion=complete.experiments),
-    ],
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Delete experiments with all their runs, metrics and weights. There is no way back."""
-    remove_experiments(context, ids, yes)
-
-
-def remove_experiments(context: typer.Context, ids: Sequence[str], yes: bool) -> None:
-    """Delete whole experiments after asking; a single fold cannot be removed, its experiment would be a lie."""
-    from timnet.queue.service import delete_experiments
-
-    if not ids:
-        raise BadInput("name the experiments to delete, e.g. 7; list them with: timnet runs ls --group experiment")
-    for text in ids:
-        if not (text.isdecimal() and len(text) < 10):
-            raise BadInput(f"{text!r} names no experiment; whole experiments are deleted, e.g. 7")
-    with reading(context) as (registry, _):
-        experiments = registry.experiments.ls(int(text) for text in ids)
-        runs = [run for experiment in experiments for run in registry.runs.of_experiment(experiment.id)]
-        done = sum(run.state is RunState.DONE for run in runs)
-        named = ", ".join(f"{experiment.id} ({experiment.corpus})" for experiment in experiments)
-        what = f"experiment{'' if len(experiments) == 1 else 's'} {named}: {len(runs)} runs, {done} of them done"
-        if not yes and not _agreed(f"delete {what}, for good?"):
-            say("nothing was deleted")
-            raise typer.Exit(1)
-        delete_experiments(registry, [experiment.id for experiment in experiments])
-    say(f"deleted {what}")
-
-
-def _agreed(question: str) -> bool:
-    """Ask at the terminal; where there is none to ask at, that is a misuse."""
-    if not sys.stdin.isatty():
-        raise BadInput(f"{question} There is no terminal to ask at; say it with --yes")
-    return typer.confirm(question, err=True)
+app.command("pin", epilog=examples("runs pin 7", "runs pin 7 8"))(keeping.pin)
+app.command("unpin", epilog=examples("runs unpin 7"))(keeping.unpin)
+app.command("rm", epilog=examples("runs rm 7", "runs rm 7 8 --now --yes"))(keeping.rm)
+app.command("restore", epilog=examples("runs restore 7", "runs restore 7 8"))(keeping.restore)
+app.command("trash", epilog=examples("runs trash", "runs trash --empty --yes"))(keeping.trash)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from timnet.cli import complete
 from timnet.cli.context import creating, reading
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
 from timnet.cli.help import examples
@@ -126,16 +127,26 @@ def workers_ls(context: typer.Context, as_json: Json = False) -> None:
     print_table(("worker", "host", "pid", "busy", "runs", "since"), rows, right=("pid", "busy"))
 
 
-@workers_app.command("stop", epilog=examples("workers stop", "workers stop --drain"))
+@workers_app.command("stop", epilog=examples("workers stop", "workers stop 4f1c --drain"))
 def workers_stop(
     context: typer.Context,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="WORKER",
+            help="The beginning of a worker's id, or its pid; none named: all of them.",
+            show_default=False,
+            autocompletion=complete.workers,
+        ),
+    ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="Let them finish the runs they are at.")] = False,
 ) -> None:
-    """Stop all workers here; their runs go back to the queue and lose nothing that was checkpointed."""
-    from timnet.queue.service import stop_workers
+    """Stop workers here; their runs go back to the queue and lose nothing that was checkpointed."""
+    from timnet.queue.service import stop_worker, stop_workers
 
     with reading(context) as (registry, _):
-        asked = stop_workers(registry, drain=drain)
+        every = stop_workers(registry, drain=drain) if not ids else []
+        asked = every or [stop_worker(registry, uid, drain=drain) for uid in ids or ()]
     doing = "end after its current runs" if drain else "end"
     for worker in asked:
         say(f"asked worker {worker.pid} to {doing}")
