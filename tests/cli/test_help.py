@@ -43,7 +43,10 @@ COMMANDS = list(commands())
 
 def test_the_design_s_commands_are_there() -> None:
     wanted = {
-        "runs": {"ls", "show", "logs", "compare", "tag", "note", "rm", "watch", "wait"},
+        "runs": {
+            *("ls", "show", "logs", "compare", "tag", "note", "watch", "wait"),
+            *("pin", "unpin", "rm", "restore", "trash"),
+        },
         "queue": {"add", "ls", "pause", "resume", "cancel", "retry", "move", "rm"},
         "corpora": {"ls", "add", "check", "features"},
         "export": {"table", "curves", "tsne", "confusion", "runs"},
