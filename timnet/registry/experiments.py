@@ -12,7 +12,7 @@ from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
 from timnet.registry.filters import parse
-from timnet.registry.narrow import SOME, narrow
+from timnet.registry.narrow import SOME, corpus_id, narrow
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -127,11 +127,12 @@ class Experiments:
         condition = parse(filter_text)
         if not condition.terms:
             found = self.db.tuples("SELECT id FROM experiments WHERE deleted IS NULL ORDER BY id DESC")
-        elif not condition.of_runs:
+        elif all(term.column == "corpus" for term in condition.of_runs):
+            terms = [*condition.of_experiments, *(corpus_id(term) for term in condition.of_runs)]
             found = self.db.tuples(
-                "SELECT id FROM experiments WHERE deleted IS NULL "
-                f"AND {' AND '.join(term.sql for term in condition.terms)} ORDER BY id DESC",
-                condition.parameters,
+                f"SELECT id FROM experiments WHERE deleted IS NULL AND {' AND '.join(term.sql for term in terms)} "
+                "AND EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id) ORDER BY id DESC",
+                tuple(value for term in terms for value in term.parameters),
             )
         else:
             few = narrow(self.db, condition, SOME)

@@ -126,7 +126,7 @@ def _ways(condition: Condition) -> Iterator[tuple[str, tuple[Any, ...]]]:
             yield f"SELECT runs.id AS id FROM runs WHERE {term.sql}", term.parameters
     terms = condition.of_experiments
     if terms:
-        terms = (*terms, *(_corpus_id(term) for term in condition.of_runs if term.column == "corpus"))
+        terms = (*terms, *(corpus_id(term) for term in condition.of_runs if term.column == "corpus"))
         yield (
             "SELECT runs.id AS id FROM experiments CROSS JOIN runs ON runs.experiment_id = experiments.id "
             f"WHERE {' AND '.join(term.sql for term in terms)}",
@@ -134,7 +134,7 @@ def _ways(condition: Condition) -> Iterator[tuple[str, tuple[Any, ...]]]:
         )
 
 
-def _corpus_id(term: Term) -> Term:
+def corpus_id(term: Term) -> Term:
     """The same corpora, asked of an experiment."""
     names = term.sql.replace("runs.corpus", "name")
     return Term(f"experiments.corpus_id IN (SELECT id FROM corpora WHERE {names})", term.parameters)

@@ -82,6 +82,8 @@ class GridFollower:
         self._run: RunFollower | None = None
         self._ids: list[int] = []
         self._ids_of: tuple[int, str] | None = None
+        self._rows: tuple[ExperimentRow, ...] = ()
+        self._rows_of: tuple[int, list[int], tuple[Worker, ...]] | None = None
 
     def ask(self, watch: GridWatch) -> None:
         """Answer another question from now on."""
@@ -99,15 +101,22 @@ class GridFollower:
         except BadInput as error:
             return GridPage(problem=str(error), asked=watch.experiment)
         first = max(0, min(watch.first, len(ids) - watch.count))
-        shown = ids[first : first + watch.count]
         return GridPage(
-            rows=rows_of(waiting.explain(registry.runs.of_experiments(shown), workers)),
+            rows=self._page(registry, ids[first : first + watch.count], workers),
             first=first,
             total=len(ids),
             asked=watch.experiment,
             place=_place(ids, watch.experiment),
             detail=self._run.read(registry, workers) if self._run else None,
         )
+
+    def _page(self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]) -> tuple[ExperimentRow, ...]:
+        """The experiments with these ids; read again only when something was written."""
+        current = (registry.db.data_version(), ids, workers)
+        if current != self._rows_of:
+            self._rows = rows_of(waiting.explain(registry.runs.of_experiments(ids), workers))
+            self._rows_of = current
+        return self._rows
 
     def _order(self, registry: Registry, filter_text: str) -> list[int]:
         """All ids in order; read again only when something was written."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -34,8 +36,14 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._fold = self._back_to = 1
         self._widths = Widths()
         self._layout: GridLayout = layout(self._widths, 80)
+        self._marks: frozenset[int] = frozenset()
 
     # what is shown
+
+    def show_marks(self, marks: Iterable[int]) -> None:
+        """Show which runs are marked, by their row ids."""
+        self._marks = frozenset(marks)
+        self.refresh()
 
     def show(self, page: GridPage) -> None:
         """Show another page; the selection stays on its run while that is there."""
@@ -74,7 +82,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """The first place and the number of experiments that shall be at hand: those in view and some around."""
         half = max(1, self.page // 2)
         top = self.scroll_offset.y // self._layout.lines if self._wanted is None else self._wanted - half
-        return max(0, (top // half - 1) * half), 2 * self.page + 2 * half
+        return max(0, (top // half - 1) * half), self.page + 3 * half
 
     def natural_width(self) -> int:
         """The width at which every experiment fits on one line."""
@@ -230,6 +238,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self.visual_style.rich_style,
             self.scroll_offset.x,
             self.has_focus,
+            self._marks,
         )
 
     def region_of(self, experiment_id: int, fold: int) -> Region:
