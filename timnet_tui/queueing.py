@@ -145,7 +145,7 @@ def end_worker(db: Path, worker: Worker, *, drain: bool) -> CommandEnded:
     """Ask one worker to end: at once, or after the runs it is at."""
 
     def job(registry: Registry) -> CommandEnded:
-        registry.workers.want(worker.uid, "drain" if drain else "stop")
+        service.stop_worker(registry, worker.uid, drain=drain)
         when = "after its runs" if drain else "and gives its runs back"
         return CommandEnded(f"worker {worker.pid} ends {when}")
 
