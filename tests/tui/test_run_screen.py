@@ -29,6 +29,7 @@ from timnet_tui.screens.run import RunScreen
 from timnet_tui.widgets import plane
 from timnet_tui.widgets.lines import Lines
 from timnet_tui.widgets.pane_tabs import PaneTabs
+from timnet_tui.widgets.plane import compute as compute_really
 from timnet_tui.widgets.search import SearchLine
 
 FORBIDDEN = ("\x1b", "\x07", "\x9b", "\u202e", "\u2028")
@@ -494,7 +495,7 @@ def test_the_t_sne_of_a_run_names_its_utterances(registry: Registry, monkeypatch
     placing.placed(registry, registry.experiments.get(1), 2)  # kept: no child process is needed
     key = plane.key_of(registry.experiments.get(1), registry.runs.get("1.2"), ())
     assert key is not None
-    found = plane.compute(registry.paths.db, key, lambda _progress: None, threading.Event())
+    found = compute_really(registry.paths.db, key, lambda _progress: None, threading.Event())
     assert len(found.points) == 13
     labels = {utterance.path: utterance.label for utterance in registry.corpora.get("SAVEE").utterances}
     assert all(labels[point.name] == found.classes[point.truth] for point in found.points)
@@ -540,6 +541,14 @@ async def test_settings_that_differ_from_the_preset_are_marked(registry: Registr
 
 
 # the queue, and foreign text
+
+
+@proves("run.start_worker")
+async def test_a_worker_is_started_from_here(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("timnet.queue.service.start_worker", lambda _db, jobs: 4700 + jobs)
+    async with opened(registry, "2.9") as (app, pilot, _screen):
+        await pilot.press("w")
+        await until(pilot, lambda: f"pid {4700 + app.settings.jobs_here}" in toasts(pilot))
 
 
 @proves("run.back")

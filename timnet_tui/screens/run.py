@@ -271,6 +271,13 @@ class RunScreen(CurveActions, RegistryScreen):
         self._open("plane")
         self.panes.plane.toggle_wrong()
 
+    def action_picture(self) -> None:
+        """The exported t-SNE in place of the points, where the terminal can show it."""
+        self._open("plane")
+        if not self.panes.toggle_picture():
+            said = "this terminal shows no pictures (Kitty and Ghostty do); x exports the t-SNE as a file"
+            self.timnet.toast(CommandEnded(said, failed=True))
+
     def action_settings(self) -> None:
         """All settings."""
         self._open("settings")

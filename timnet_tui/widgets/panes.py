@@ -20,6 +20,7 @@ from timnet_tui.render import style
 from timnet_tui.widgets.answers import confusion_lines, counted, recall_lines
 from timnet_tui.widgets.event_lines import Kinds, chosen, event_line
 from timnet_tui.widgets.facts import Facts
+from timnet_tui.widgets.inline import Picture
 from timnet_tui.widgets.kept import KeptFile, file_line, files_of
 from timnet_tui.widgets.lines import Lines
 from timnet_tui.widgets.pane_tabs import Pane, PaneTabs
@@ -48,7 +49,7 @@ class Panes(Container):
         self._wide = False
         self._kinds = Kinds.ALL
         self._share = False
-        self._searching = False
+        self._searching = self._pictured = False
         self._shown: Detail | Whole | None = None
         self._chosen: tuple[object, Kinds, Sequence[Event]] | None = None
         self._folds: dict[int, int] = {}
@@ -64,6 +65,7 @@ class Panes(Container):
             yield Sheet("confusion", "", id="confusion")
             yield Sheet("recall", "", id="recall")
             yield Plane(id="plane")
+            yield Picture(id="picture")
             yield Sheet("config", "", id="settings")
             yield Lines("files", file_line, "no files yet", id="files", follows=False, selects=True)
 
@@ -111,6 +113,9 @@ class Panes(Container):
         for pane in NAMES:
             self.query_one(f"#{pane}").display = pane == self._open or (pane == "facts" and self._wide)
         self.query_one("#open").display = self._open != "facts"
+        self.query_one(Picture).display = self._open == "plane" and self._pictured
+        if self._pictured:
+            self.query_one(Plane).display = False
         self._arrange_search()
         panes = [Pane(pane, NAMES[pane], self._keys.get(pane, "")) for pane in self._order]
         self.query_one(PaneTabs).show(panes, self._open)
@@ -191,7 +196,11 @@ class Panes(Container):
 
     def _show_plane(self, shown: Detail | Whole) -> None:
         run = shown.run if isinstance(shown, Detail) else None
-        self.query_one(Plane).want(self._db, key_of(shown.experiment, run, shown.folds))
+        key = key_of(shown.experiment, run, shown.folds)
+        if self._pictured:
+            self.query_one(Picture).want(self._db, key)
+        else:
+            self.query_one(Plane).want(self._db, key)
 
     def _show_settings(self, shown: Detail | Whole) -> None:
         experiment, background = shown.experiment, shown.background
@@ -225,6 +234,15 @@ class Panes(Container):
     def plane(self) -> Plane:
         """The t-SNE."""
         return self.query_one(Plane)
+
+    def toggle_picture(self) -> bool:
+        """The exported picture in place of the points, or the points again; False where none can be shown."""
+        if not self.query_one(Picture).possible:
+            return False
+        self._pictured = not self._pictured
+        self._arrange()
+        self.refresh_panes()
+        return True
 
     @property
     def selected_file(self) -> KeptFile | None:
