@@ -10,7 +10,7 @@ import pytest
 from tests.support import PROOF, add_corpus, add_experiment, epoch_record, start_next
 from timnet.errors import BadInput
 from timnet.queue.service import command_where_it_applies, expand_ids
-from timnet.records import EventKind, ProcessProof, RunState, Want
+from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.runs import Outcome
 from timnet.states import Command
@@ -120,9 +120,12 @@ def test_a_claim_tells_who_tries_and_from_where(queue: Registry) -> None:
     assert (found[0].run_id, found[0].attempt, found[0].from_epoch) == (run_id, 2, 1)
     run = queue.runs.by_id(run_id)
     assert (run.state, run.engine, run.host, run.pid) == (RunState.RUNNING, "local", PROOF.host, None)
-    assert queue.runs.process_of(run) is None
     queue.runs.started(found[0], replace(PROOF, pid=77))
-    assert queue.runs.process_of(queue.runs.by_id(run_id)) == ProcessProof("testhost", "boot-1", 77, 1000.0)
+    assert queue.runs.by_id(run_id).pid == 77
+    proof = queue.db.row(
+        "SELECT host, boot_id, pid, pid_started FROM attempts WHERE run_id = ? AND attempt = 2", (run_id,)
+    )
+    assert proof == {"host": "testhost", "boot_id": "boot-1", "pid": 77, "pid_started": 1000.0}
     first, second = queue.results.attempts(run_id)
     assert (first.outcome, first.exit_code, first.ended is None) == ("crashed", -9, False)
     assert (second.outcome, second.from_epoch, second.worker, second.ended) == (None, 1, "w1", None)

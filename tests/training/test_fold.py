@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.support import PROOF
 from timnet.errors import DiskFull, Fenced, TimnetError
 from timnet.records import EventKind, RunState, TrainingConfig, Want
 from timnet.registry import Registry
@@ -229,7 +230,7 @@ def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> 
     from timnet.states import Command
 
     run.registry.runs.command(Command.RESUME, ["1.1"])
-    claimed = run.registry.runs.claim(lambda _uid: 0, run.registry.runs.process_of(left), "local", None)  # type: ignore[arg-type]
+    claimed = run.registry.runs.claim(lambda _uid: 0, PROOF, "local", None)
     assert claimed is not None
     journal = run.registry.journal(claimed[0].run_id, 2)
     with pytest.raises(ZeroDivisionError):

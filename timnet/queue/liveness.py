@@ -11,7 +11,6 @@ import fcntl
 import os
 import secrets
 import socket
-from contextlib import suppress
 from pathlib import Path
 
 from timnet.records import ProcessProof, Run, RunState, Worker
@@ -64,17 +63,6 @@ def proof_of(pid: int) -> ProcessProof:
     import psutil
 
     return ProcessProof(socket.gethostname(), boot_id(), pid, psutil.Process(pid).create_time())
-
-
-def is_running(proof: ProcessProof) -> bool:
-    """Whether exactly this process still runs on this machine."""
-    import psutil
-
-    if proof.host != socket.gethostname() or proof.boot_id != boot_id():
-        return False
-    with suppress(psutil.NoSuchProcess):
-        return abs(psutil.Process(proof.pid).create_time() - proof.started) < 1.0
-    return False
 
 
 def boot_id() -> str:

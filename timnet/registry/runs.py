@@ -273,16 +273,6 @@ class Runs:
                 (proof.pid, proof.started, claim.run_id, claim.attempt),
             )
 
-    def process_of(self, run: Run) -> ProcessProof | None:
-        """Which process executes the run's current attempt, if that is known."""
-        row = self.db.row(
-            "SELECT host, boot_id, pid, pid_started FROM attempts WHERE run_id = ? AND attempt = ?",
-            (run.id, run.attempt),
-        )
-        if row is None or row["pid"] is None:
-            return None
-        return ProcessProof(row["host"], row["boot_id"], row["pid"], row["pid_started"])
-
     def reap(
         self, run_id: int, attempt: int, *, exit_code: int | None, error: str, max_crashes: int, back_off: float
     ) -> RunState | None:
