@@ -8,7 +8,7 @@ training again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,23 @@ class Interval:
 
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecallBootstrap:
+    """Intervals of the classes' pooled recalls, drawn as those of :class:`Bootstrap` are.
+
+    ``recalls`` has one for each class, None for a class without an utterance. Replicates that lack a class, as whole
+    speakers may, do not count for it; ``least`` is the share of replicates that the class most often missing is over.
+    """
+
+    recalls: tuple[Interval | None, ...]
+    least: float
+    unit: str
+    n: int
+    level: float
+    replicates: int
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +87,53 @@ def bootstrap(
     """
     import numpy as np
 
-    if not 0 < level < 1 or replicates < 1:
-        raise BadInput(f"{replicates} replicates at level {level}: it takes 1 or more, and a level between 0 and 1")
-    pairs = _pairs(truth, predicted, classes)
-    if speakers and len(speakers) != len(pairs):
-        raise BadInput(f"{len(speakers)} speakers for {len(pairs)} predictions; they must pair up")
-    unit, clusters, note = _units(speakers, len(pairs))
+    pairs, (unit, clusters, note) = _checked(truth, predicted, classes, speakers, level, replicates)
     scores = _replicates(_counts(pairs, clusters, classes), replicates, seed, classes)
     edges = [(1 - level) / 2, (1 + level) / 2]
     (uar_low, war_low), (uar_high, war_high) = np.quantile(scores, edges, axis=0).tolist()
     n = int(clusters.max()) + 1
     return Bootstrap(Interval(uar_low, uar_high), Interval(war_low, war_high), unit, n, level, replicates, seed, note)
+
+
+def recall_bootstrap(
+    truth: ArrayLike,
+    predicted: ArrayLike,
+    classes: int,
+    speakers: Sequence[str] = (),
+    *,
+    level: float = LEVEL,
+    replicates: int = REPLICATES,
+    seed: int = SEED,
+) -> RecallBootstrap:
+    """Intervals of each class's recall, for the same arguments as :func:`bootstrap`; it raises the same."""
+    import numpy as np
+
+    pairs, (unit, clusters, note) = _checked(truth, predicted, classes, speakers, level, replicates)
+    counts = _counts(pairs, clusters, classes)
+    parts = list(_drawn(counts, replicates, seed, classes))
+    hits = np.concatenate([matrices.diagonal(axis1=1, axis2=2) for matrices in parts])
+    totals = np.concatenate([matrices.sum(axis=2) for matrices in parts])
+    edges = [(1 - level) / 2, (1 + level) / 2]
+    found: list[Interval | None] = []
+    for place in range(classes):
+        there = totals[:, place] > 0
+        shares = hits[there, place] / totals[there, place]
+        found.append(Interval(*np.quantile(shares, edges).tolist()) if len(shares) else None)
+    filled = (totals > 0).mean(axis=0)
+    known = filled[filled > 0]
+    return RecallBootstrap(tuple(found), float(known.min()), unit, len(counts), level, replicates, note)
+
+
+def _checked(
+    truth: ArrayLike, predicted: ArrayLike, classes: int, speakers: Sequence[str], level: float, replicates: int
+) -> tuple[NDArray[np.int64], tuple[str, NDArray[np.int64], str]]:
+    """Each utterance's cell, and what is drawn as :func:`_units` says. Raises :class:`BadInput`."""
+    if not 0 < level < 1 or replicates < 1:
+        raise BadInput(f"{replicates} replicates at level {level}: it takes 1 or more, and a level between 0 and 1")
+    pairs = _pairs(truth, predicted, classes)
+    if speakers and len(speakers) != len(pairs):
+        raise BadInput(f"{len(speakers)} speakers for {len(pairs)} predictions; they must pair up")
+    return pairs, _units(speakers, len(pairs))
 
 
 def _pairs(truth: ArrayLike, predicted: ArrayLike, classes: int) -> NDArray[np.int64]:
@@ -124,15 +177,8 @@ def _replicates(counts: NDArray[np.float64], replicates: int, seed: int, classes
     """``(uar, war)`` of each replicate: float64 ``[replicates, 2]``."""
     import numpy as np
 
-    n = len(counts)
-    generator = np.random.default_rng(seed)
-    rows = max(1, _AT_ONCE // n)
     found = []
-    for start in range(0, replicates, rows):
-        here = min(rows, replicates - start)
-        drawn = generator.integers(0, n, (here, n)) + n * np.arange(here)[:, None]
-        times = np.bincount(drawn.reshape(-1), minlength=here * n).reshape(here, n)
-        matrices = (times @ counts).reshape(here, classes, classes)
+    for matrices in _drawn(counts, replicates, seed, classes):
         hits, totals = matrices.diagonal(axis1=1, axis2=2), matrices.sum(axis=2)
         present = totals > 0
         recalls = np.where(present, hits / np.where(present, totals, 1), 0)
@@ -140,3 +186,17 @@ def _replicates(counts: NDArray[np.float64], replicates: int, seed: int, classes
             np.stack([recalls.sum(axis=1) / present.sum(axis=1), hits.sum(axis=1) / totals.sum(axis=1)], axis=1)
         )
     return np.concatenate(found)
+
+
+def _drawn(counts: NDArray[np.float64], replicates: int, seed: int, classes: int) -> Iterator[NDArray[np.float64]]:
+    """The confusion matrices of all replicates, some at a time: float64 ``[some, classes, classes]``."""
+    import numpy as np
+
+    n = len(counts)
+    generator = np.random.default_rng(seed)
+    rows = max(1, _AT_ONCE // n)
+    for start in range(0, replicates, rows):
+        here = min(rows, replicates - start)
+        drawn = generator.integers(0, n, (here, n)) + n * np.arange(here)[:, None]
+        times = np.bincount(drawn.reshape(-1), minlength=here * n).reshape(here, n)
+        yield (times @ counts).reshape(here, classes, classes)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from timnet.evaluation.bands import BANDS, band
+from timnet.evaluation.smoothing import smooth
 from timnet.evaluation.summary import CurvePoint, mean_curve
 from timnet.export.colours import TEST, TRAIN
+from timnet.export.figures.looks import CurveLook
 from timnet.export.figures.style import GREY, facts, folds_text, frame, new_figure
 from timnet.export.gather import FoldCurves, Series
 from timnet.records import Experiment
@@ -16,54 +20,84 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NAMES = ("training data", "test fold")
+_BAND_WORDS = {"sd": "mean ± sd", "se": "mean ± se", "ci": "mean, 95 % CI", "range": "mean, min to max"}
 
-def draw_curves(experiment: Experiment, curves: FoldCurves, classes: int) -> Figure:
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """One line of the chart: a colour, the folds it is over, and their mean."""
+
+    name: str
+    colour: str
+    folds: tuple[Series, ...]
+    points: tuple[CurvePoint, ...]
+
+
+def draw_curves(experiment: Experiment, curves: FoldCurves, classes: int, look: CurveLook | None = None) -> Figure:
     """Training data and test fold over the epochs; where the number of folds changes, a strip shows it.
 
     ``classes`` is the number of classes, which decides how low the loss on smoothed labels can get.
     """
+    look = look or CurveLook()
     figure = new_figure(6.4, 4.2)
-    means = [mean_curve(curves.train), mean_curve(curves.test)]
-    changing = len({point.n for points in means for point in points}) > 1
+    lines = _lines(curves)
+    changing = changes(curves)
     if changing:
         axes, strip = figure.subplots(2, 1, sharex=True, height_ratios=[9, 1])
-        _draw_counts(strip, means, curves.epochs)
+        _draw_counts(strip, lines, curves.epochs)
     else:
         axes = strip = figure.subplots()
-    _draw_mean(axes, "training data", TRAIN, curves.train, means[0])
-    _draw_mean(axes, "test fold", TEST, curves.test, means[1])
-    _scale(axes, curves)
+    curves_panel(axes, curves, look)
     strip.set_xlabel("epoch")
-    place = "lower right" if curves.metric == "accuracy" else "upper right"
-    axes.legend(loc=place)
     drawn = folds_text(len(curves.train), experiment.folds)
     unfinished = f", {curves.finished} finished" if curves.finished < len(curves.train) else ""
     title = f"{experiment.corpus}: {curves.metric} over {drawn}{unfinished}"
-    frame(figure, title, facts(experiment), _note(experiment, curves, classes, changing=changing))
+    frame(figure, title, facts(experiment), _note(experiment, curves, classes, look))
     return figure
 
 
-def _draw_mean(axes: Axes, name: str, colour: str, folds: Sequence[Series], points: Sequence[CurvePoint]) -> None:
-    several = len(folds) > 1
-    for series in folds if several else ():
-        epochs = range(1, len(series) + 1)
-        axes.plot(epochs, _gaps(series), color=colour, alpha=0.22, linewidth=0.6, marker=_marker(series), markersize=2)
-    by_epoch = {point.epoch: point for point in points}
-    last = max(by_epoch, default=0)
-    line = [by_epoch[epoch].mean if epoch in by_epoch else None for epoch in range(1, last + 1)]
-    label = f"{name}, {_count(points)}"
-    axes.plot(
-        range(1, last + 1),
-        _gaps(line),
-        color=colour,
-        linewidth=1.7,
-        label=label,
-        zorder=3,
-        marker=_marker(line),
-        markersize=4,
+def curves_panel(axes: Axes, curves: FoldCurves, look: CurveLook) -> None:
+    """Both lines of one metric with their bands, axes and legend, without a title."""
+    for line in _lines(curves):
+        _draw_line(axes, line, look)
+    _scale(axes, curves)
+    axes.legend(loc="lower right" if curves.metric == "accuracy" else "upper right")
+
+
+def changes(curves: FoldCurves) -> bool:
+    """Whether the mean is over other folds at some epochs than at others."""
+    return len({point.n for line in _lines(curves) for point in line.points}) > 1
+
+
+def _lines(curves: FoldCurves) -> tuple[_Line, _Line]:
+    train, test = (
+        _Line(name, colour, folds, tuple(mean_curve(folds)))
+        for name, colour, folds in zip(NAMES, (TRAIN, TEST), (curves.train, curves.test), strict=True)
     )
-    low, high = ([_offset(by_epoch.get(epoch), side) for epoch in range(1, last + 1)] for side in (-1, 1))
-    axes.fill_between(range(1, last + 1), low, high, color=colour, alpha=0.16, linewidth=0)
+    return train, test
+
+
+def _draw_line(axes: Axes, line: _Line, look: CurveLook) -> None:
+    several = len(line.folds) > 1
+    for series in line.folds if several else ():
+        axes.plot(
+            range(1, len(series) + 1), _gaps(series), color=line.colour, alpha=0.22, linewidth=0.6,
+            marker=_marker(series), markersize=2,
+        )  # fmt: skip
+    by_epoch = {point.epoch: point for point in line.points}
+    last = max(by_epoch, default=0)
+    epochs = range(1, last + 1)
+    mean = [by_epoch[epoch].mean if epoch in by_epoch else None for epoch in epochs]
+    if look.smoothing:
+        axes.plot(epochs, _gaps(mean), color=line.colour, alpha=0.35, linewidth=0.8, zorder=2.5)
+    axes.plot(
+        epochs, _gaps(smooth(mean, look.smoothing)), color=line.colour, linewidth=1.7,
+        label=f"{line.name}, {_count(line.points, look)}", zorder=3, marker=_marker(mean), markersize=4,
+    )  # fmt: skip
+    edges = [band([series[epoch - 1] for series in line.folds if epoch <= len(series)], look.band) for epoch in epochs]
+    low, high = ([math.nan if edge is None else edge[side] for edge in edges] for side in (0, 1))
+    axes.fill_between(epochs, low, high, color=line.colour, alpha=0.16, linewidth=0)
 
 
 def _marker(series: Sequence[float | None]) -> str:
@@ -76,23 +110,19 @@ def _gaps(series: Sequence[float | None]) -> list[float]:
     return [math.nan if value is None or not math.isfinite(value) else value for value in series]
 
 
-def _offset(point: CurvePoint | None, side: int) -> float:
-    return math.nan if point is None or point.sd is None else point.mean + side * point.sd
-
-
-def _count(points: Sequence[CurvePoint]) -> str:
+def _count(points: Sequence[CurvePoint], look: CurveLook) -> str:
     """``mean ± sd, n = 10``: what the line and the band are, and over how many folds."""
     counts = {point.n for point in points}
     if counts <= {1}:
         return f"n = {len(counts)}"
-    return f"mean ± sd, n = {min(counts)}" + (f" to {max(counts)}" if len(counts) > 1 else "")
+    return f"{_BAND_WORDS[look.band]}, n = {min(counts)}" + (f" to {max(counts)}" if len(counts) > 1 else "")
 
 
-def _draw_counts(strip: Axes, means: Sequence[Sequence[CurvePoint]], epochs: int) -> None:
+def _draw_counts(strip: Axes, lines: Sequence[_Line], epochs: int) -> None:
     """Over how many folds the means are, epoch by epoch: one area, or two where the two lines differ."""
     from matplotlib.ticker import MaxNLocator
 
-    found = [{point.epoch: point.n for point in points} for points in means]
+    found = [{point.epoch: point.n for point in line.points} for line in lines]
     counts = [[n.get(epoch, 0) for epoch in range(1, epochs + 1)] for n in found]
     edges = [epoch - 0.5 for epoch in range(1, epochs + 2)]
     areas = [(counts[0], GREY)] if counts[0] == counts[1] else zip(counts, (TRAIN, TEST), strict=True)
@@ -121,7 +151,7 @@ def _scale(axes: Axes, curves: FoldCurves) -> None:
         axes.set_ylim(bottom=0)
 
 
-def _note(experiment: Experiment, curves: FoldCurves, classes: int, *, changing: bool) -> str:
+def _note(experiment: Experiment, curves: FoldCurves, classes: int, look: CurveLook) -> str:
     parts = []
     smoothing = experiment.config.label_smoothing
     if curves.metric == "loss" and smoothing:
@@ -131,8 +161,14 @@ def _note(experiment: Experiment, curves: FoldCurves, classes: int, *, changing:
             f"below {floor:.3f}), the loss on the test fold on hard ones: the two are not comparable as they stand."
         )
     if len(curves.train) > 1:
-        parts.append("Thin lines: single folds. Band: ± one sample standard deviation over folds.")
-    if changing:
+        words = BANDS[look.band]
+        parts.append(f"Thin lines: single folds. Band: {'± ' if look.band in ('sd', 'se') else ''}{words}.")
+    if look.smoothing:
+        parts.append(
+            f"Thick line: the mean, smoothed (debiased exponential moving average over epochs, weight "
+            f"{look.smoothing:g}); everything else is as measured."
+        )
+    if changes(curves):
         parts.append("Where n changes, the mean is over other folds than before.")
     if experiment.optimistic:
         parts.append("Optimistic: the test fold itself chose the epoch that is scored.")
