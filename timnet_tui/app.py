@@ -35,6 +35,7 @@ MAIN_SCREENS = {
     Place.GRID: ("timnet_tui.screens.grid", "GridScreen"),
     Place.RUNS: ("timnet_tui.screens.runs", "RunsScreen"),
     Place.QUEUE: ("timnet_tui.screens.queue", "QueueScreen"),
+    Place.RESULTS: ("timnet_tui.screens.results", "ResultsScreen"),
     Place.CORPORA: ("timnet_tui.screens.corpora", "CorporaScreen"),
 }
 UNDO_AT_MOST = 20
@@ -225,6 +226,10 @@ class TimnetApp(App[None]):
     def action_show_runs(self) -> None:
         """All runs."""
         self.go_to(Place.RUNS)
+
+    def action_show_results(self) -> None:
+        """Ours beside what was published."""
+        self.go_to(Place.RESULTS)
 
     def action_show_corpora(self) -> None:
         """What experiments are made of."""

@@ -37,6 +37,12 @@ class Results:
     def __init__(self, db: Database) -> None:
         self.db = db
 
+    def stamp(self) -> tuple[int, int, int, int]:
+        """Changes whenever a run is finished, removed or restored, and at nothing else. Quick, however many there are."""
+        [done] = self.db.tuples("SELECT count(*), coalesce(sum(id), 0) FROM runs WHERE state = 'done'")
+        [gone] = self.db.tuples("SELECT count(*), coalesce(sum(id), 0) FROM runs WHERE hidden AND state = 'done'")
+        return (*done, *gone)
+
     def epochs(self, run_id: int, after: int = 0) -> list[EpochMetrics]:
         """The epochs of a run after epoch ``after``, in order."""
         rows = self.db.rows(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from textual.binding import Binding
 
-from timnet_tui.actions import compare, corpora, everywhere, grid, new, queue, run, runs
+from timnet_tui.actions import compare, corpora, everywhere, grid, new, queue, results, run, runs
 from timnet_tui.actions.table import Action, Place, key_name, keys_of
 
 __all__ = ["ACTIONS", "Action", "Place", "at", "bindings", "key_name", "keys_of"]
@@ -18,6 +18,7 @@ ACTIONS: tuple[Action, ...] = (
     *compare.ACTIONS,
     *queue.ACTIONS,
     *new.ACTIONS,
+    *results.ACTIONS,
     *corpora.ACTIONS,
     *everywhere.ACTIONS,
 )

@@ -12,6 +12,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("show_grid", ("1",), "grid", "Experiments by folds", "Screens", _ANY),
     Action("show_runs", ("2",), "runs", "All runs: filter, sort, group, mark", "Screens", _ANY),
     Action("show_queue", ("3",), "queue", "What trains, what waits and why, and the workers", "Screens", _ANY),
+    Action("show_results", ("4",), "results", "All results in one table, ours and published ones", "Screens", _ANY),
     Action("show_corpora", ("5",), "corpora", "What experiments are made of", "Screens", _ANY),
     Action("undo", ("u",), "undo", "Take back the last thing that can be taken back", "Timnet", _ANY),
     Action("theme", ("t",), "theme", "Go to the next theme", "Timnet", _ANY),

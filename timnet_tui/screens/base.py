@@ -24,6 +24,7 @@ from timnet_tui.widgets.tabs import PlaceTabs
 
 if TYPE_CHECKING:
     from timnet_tui.app import TimnetApp
+    from timnet_tui.screens.export import Subject
 
 Answer = TypeVar("Answer")
 
@@ -149,6 +150,23 @@ class RegistryScreen(Screen[None]):
             self.timnet.open_new(targets[0].experiment_id)
         else:
             self.timnet.toast(CommandEnded("no run is selected", failed=True))
+
+    def exporting(self) -> Subject:
+        """What would be exported from here: the targets, or everything where nothing is selected."""
+        from timnet_tui.screens.export import Subject
+
+        runs = self.targets()
+        experiments = tuple(dict.fromkeys(run.experiment_id for run in runs))
+        if len(runs) == 1:
+            return Subject(f"run {runs[0].key}", experiments, runs[0].fold, what="curves")
+        named = f"experiment{'' if len(experiments) == 1 else 's'} {', '.join(map(str, experiments[:4]))}"
+        return Subject(named if experiments else "everything", experiments, what="curves")
+
+    def action_export(self) -> None:
+        """Choose what to write, and where to."""
+        from timnet_tui.screens.export import ExportDialog
+
+        self.app.push_screen(ExportDialog(self.exporting()))
 
     def _command(self, command: Command) -> None:
         self.send(command, [run.key for run in self.targets()])
