@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timnet.errors import BadInput
-from timnet.protocols import PROTOCOLS, check_folds, describe, folds_of, make_folds, random_folds
+from timnet.protocols import (
+    PROTOCOLS,
+    check_corpus,
+    check_folds,
+    describe,
+    fold_names,
+    folds_of,
+    make_folds,
+    random_folds,
+)
 from timnet.records import Utterance
 
 
@@ -95,6 +106,35 @@ def test_the_parts_of_every_fold_are_disjoint_in_what_the_protocol_keeps_apart(p
             assert sum(map(len, kinds)) == len(set.union(*kinds))
     again = make_folds(protocol, SPOKEN, folds, 46, inner)
     assert [fold.inner.tolist() for fold in again] == [fold.inner.tolist() for fold in made]
+
+
+def test_across_corpora_each_source_is_tested_once_and_the_inner_set_shares_no_speaker_with_training():
+    made = make_folds("cross", SPOKEN, 3, 46, 0.3)
+    assert [{SPOKEN[row].session for row in fold.test} for fold in made] == [{"s0"}, {"s1"}, {"s2"}]
+    for fold in made:
+        parts = [{SPOKEN[row].speaker for row in part} for part in (fold.train, fold.inner, fold.test)]
+        assert all(parts)
+        assert sum(map(len, parts)) == len(set.union(*parts))
+    assert fold_names("cross", SPOKEN) == ("corpus s0", "corpus s1", "corpus s2")
+    assert fold_names("random", SPOKEN) == ()
+
+
+def test_across_two_corpora_an_inner_set_can_be_made_and_where_speakers_are_unknown_it_is_of_every_class():
+    two = [one for one in SPOKEN if one.session != "s2"]
+    assert [len(fold.inner) > 0 for fold in make_folds("cross", two, 2, 1, 0.1)] == [True, True]
+    nobody = [replace(one, speaker="") for one in two]
+    for fold in make_folds("cross", nobody, 2, 1, 0.2):
+        assert {nobody[row].label for row in fold.inner} == {"angry", "fear", "happy", "sad"}
+        assert not set(fold.inner) & {*fold.train, *fold.test}
+
+
+def test_cross_is_for_combined_corpora():
+    check_corpus("cross", "combined")
+    check_corpus("loso", "combined")
+    with pytest.raises(BadInput, match="make a corpus of two or more first: timnet corpora combine"):
+        check_corpus("cross", "emodb")
+    with pytest.raises(BadInput, match="unknown protocol"):
+        check_corpus("crossed", "combined")
 
 
 def test_leaving_one_speaker_out_goes_through_them_in_the_order_of_their_numbers():

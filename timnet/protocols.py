@@ -19,6 +19,8 @@ LARGEST_SEED = 2**32 - 1
 """What numpy's legacy generator takes, on which the published folds rest."""
 HOLDOUT_SHARE = 0.2
 LARGEST_INNER = 0.5
+COMBINED = "combined"
+"""The layout of corpora that were put together of others; their utterances' ``session`` is the corpus they are of."""
 
 
 def _no_rows() -> NDArray[np.int64]:
@@ -48,6 +50,9 @@ class Protocol:
     ``apart`` names what no two parts of a fold share (``speaker``, ``session`` or ``sentence`` of
     :class:`timnet.records.Utterance`); empty where nothing is kept apart. ``each``: every one of these is a fold
     of its own, so that the corpus decides how many folds there are. ``fixed``: the only number of folds there is.
+    ``layout``: the only layout of corpora that it is for. ``inner_apart`` is what the inner validation set does not
+    share with the rest of the training data, where that is told and is not ``apart``. ``named`` is what a fold's
+    test set is called, before its speaker or session.
     """
 
     name: str
@@ -56,10 +61,21 @@ class Protocol:
     apart: str = ""
     each: bool = False
     fixed: int | None = None
+    layout: str = ""
+    inner_apart: str = ""
+    named: str = ""
 
     def folds_on(self, utterances: Sequence[Utterance]) -> int | None:
         """How many folds there are on ``utterances``; None where a user may choose."""
         return len(_kinds(utterances, self.apart)) if self.each else self.fixed
+
+    def fold_names(self, utterances: Sequence[Utterance]) -> tuple[str, ...]:
+        """What each fold tests, in words (``speaker 03``); empty where a fold tests nothing that has a name."""
+        return (
+            tuple(f"{self.named or self.apart} {clean(kind)}" for kind in _kinds(utterances, self.apart))
+            if self.each
+            else ()
+        )
 
     def check(self, utterances: Sequence[Utterance], folds: int, seed: int) -> None:
         """Raise :class:`BadInput` where ``utterances`` cannot be split in this way, with the reason."""
@@ -95,7 +111,7 @@ def check_folds(protocol: str, utterances: Sequence[Utterance], folds: int, seed
     chosen.check(utterances, folds, seed)
     if not 0 <= inner <= LARGEST_INNER:
         raise BadInput(f"inner = {inner} is no share of the training data from 0 to {LARGEST_INNER}")
-    if inner and chosen.apart:
+    if inner and chosen.apart and not chosen.inner_apart:
         kinds = len(_kinds(utterances, chosen.apart))
         if kinds - -(-kinds // folds) < 2:
             raise BadInput(
@@ -120,6 +136,16 @@ def folds_of(protocol: str, utterances: Sequence[Utterance], wanted: int | None,
     return decided
 
 
+def check_corpus(protocol: str, layout: str) -> None:
+    """Raise :class:`BadInput` where ``protocol`` is not for corpora of this ``layout``, or is unknown."""
+    only = _protocol(protocol).layout
+    if only and layout != only:
+        raise BadInput(
+            f"protocol {protocol} trains on one corpus and tests on another; make a corpus of two or more first:"
+            " timnet corpora combine NAME EMODB SAVEE"
+        )
+
+
 TELLS = {
     "speaker": "who speaks",
     "session": "which session it is of",
@@ -138,6 +164,11 @@ def check_told(protocol: str, apart: str, utterances: Sequence[Utterance]) -> No
         )
     if len(_kinds(utterances, apart)) == 1:
         raise BadInput(f"protocol {protocol} needs two {apart}s or more; all utterances are of one")
+
+
+def fold_names(protocol: str, utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    """What each fold of ``protocol`` tests, in words (:meth:`Protocol.fold_names`); raises :class:`BadInput`."""
+    return _protocol(protocol).fold_names(utterances)
 
 
 def describe(protocol: str) -> str:
@@ -228,9 +259,10 @@ def _with_inner(fold: Fold, protocol: Protocol, utterances: Sequence[Utterance],
     rows = fold.train
     parts = max(2, round(1 / share))
     own_seed = int(np.random.SeedSequence([seed, fold.number]).generate_state(1)[0])
-    if protocol.apart:
-        kinds = len({getattr(utterances[row], protocol.apart) for row in rows})
-        train, inner = _group_splits(utterances, rows.tolist(), protocol.apart, min(parts, kinds), own_seed)[0]
+    apart = _inner_apart(protocol, [utterances[row] for row in rows])
+    if apart:
+        kinds = len({getattr(utterances[row], apart) for row in rows})
+        train, inner = _group_splits(utterances, rows.tolist(), apart, min(parts, kinds), own_seed)[0]
     else:
         part = [utterances[row] for row in rows]
         even = min(Counter(utterance.label for utterance in part).values()) >= parts
@@ -238,6 +270,15 @@ def _with_inner(fold: Fold, protocol: Protocol, utterances: Sequence[Utterance],
         first = (_stratified(part, parts, own_seed) if even else random_folds(len(part), parts, own_seed))[0]
         train, inner = first.train, first.test
     return Fold(fold.number, rows[train], fold.test, rows[inner])
+
+
+def _inner_apart(protocol: Protocol, part: Sequence[Utterance]) -> str:
+    """What an inner validation set made of ``part`` must not share with the rest of it; empty for nothing."""
+    apart = protocol.inner_apart
+    if not apart:
+        return protocol.apart
+    told = {getattr(utterance, apart) for utterance in part}
+    return apart if "" not in told and len(told) > 1 else ""
 
 
 PROTOCOLS: Mapping[str, Protocol] = {
@@ -278,6 +319,16 @@ PROTOCOLS: Mapping[str, Protocol] = {
             "folds that share no sentence; every test speaker is also in training",
             _groups("sentence"),
             apart="sentence",
+        ),
+        Protocol(
+            "cross",
+            "train on one corpus, test on another: each source of a combined corpus is tested once",
+            _leave_one_out("session"),
+            apart="session",
+            each=True,
+            layout=COMBINED,
+            inner_apart="speaker",
+            named="corpus",
         ),
         Protocol(
             "holdout",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timnet.cli import complete
+from timnet.cli import complete, leakage
 from timnet.cli.context import creating, reading, settings_of
 from timnet.cli.features import features
 from timnet.cli.help import examples
@@ -152,6 +152,12 @@ app.command(
     "features",
     epilog=examples("corpora features EMODB --check", "corpora features --stale --rm", "corpora features EMODB --rm"),
 )(features)
+
+
+app.command(
+    "leakage",
+    epilog=examples("corpora leakage EMODB", "corpora leakage EMODB --protocol loso --inner 0.1 --json"),
+)(leakage.of_corpus)
 
 
 @app.command(

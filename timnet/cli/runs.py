@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timnet.cli import complete, keeping
+from timnet.cli import complete, keeping, leakage
 from timnet.cli.columns import COLUMNS, chosen, table
 from timnet.cli.context import reading
 from timnet.cli.groups import fields_of, list_groups
@@ -334,6 +334,7 @@ def wait(
             time.sleep(POLL_SECONDS)
 
 
+app.command("leakage", epilog=examples("runs leakage 7", "runs leakage 7 --json"))(leakage.of_experiment)
 app.command("pin", epilog=examples("runs pin 7", "runs pin 7 8"))(keeping.pin)
 app.command("unpin", epilog=examples("runs unpin 7"))(keeping.unpin)
 app.command("rm", epilog=examples("runs rm 7", "runs rm 7 8 --now --yes"))(keeping.rm)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from timnet.corpora.spec import KNOWN
 from timnet.errors import BadInput
 from timnet.presets import ALIASES, PRESETS, parse_changes, preset_of
-from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_folds, check_told, describe, folds_of
+from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_corpus, check_folds, check_told, folds_of
 from timnet.queue.forecast import Forecast, duration, of_shares
 from timnet.records import CorpusRecord, Experiment, RunState, TrainingConfig
 from timnet.registry import Registry
@@ -258,6 +258,7 @@ def _experiment(
 def _folds(name: str, corpus: CorpusRecord, wanted: int | None, usual: int, seed: int) -> int:
     """How many folds the protocol makes here, checked."""
     try:
+        check_corpus(name, corpus.layout)
         folds = folds_of(name, corpus.utterances, wanted, usual)
         check_folds(name, corpus.utterances, folds, seed)
         return folds
@@ -271,7 +272,7 @@ def _at_fault(name: str, corpus: CorpusRecord, seed: int) -> str:
     if not 0 <= seed <= LARGEST_SEED:
         return "seeds"
     try:
-        describe(name)
+        check_corpus(name, corpus.layout)
         if PROTOCOLS[name].apart:
             check_told(name, PROTOCOLS[name].apart, corpus.utterances)
     except BadInput:
