@@ -1,0 +1,1 @@
+"""Tuning: settings searched for with Optuna, each trial an experiment in the queue, judged by inner validation sets."""
