@@ -6,13 +6,15 @@ Called in a worker thread; each call opens its own connection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput, TimnetError
-from timnet.records import Run
+from timnet.queue import service
+from timnet.records import Run, RunState
 from timnet.registry import Registry
 from timnet.registry.completion import Values, values_of
 from timnet.text import clean
@@ -118,9 +120,7 @@ def tag(db: Path, ids: Sequence[int], text: str) -> CommandEnded:
 
     def change(registry: Registry) -> CommandEnded:
         add, remove = tags_of(text)
-        with registry.db.write():
-            for experiment_id in ids:
-                registry.experiments.tag(experiment_id, add, remove)
+        registry.experiments.tag_all(ids, add, remove)
         done = [f"{what} {' '.join(tags)}" for what, tags in (("added", add), ("took away", remove)) if tags]
         return CommandEnded(f"{named(ids)}: {', '.join(done) or 'nothing to do'}")
 
@@ -142,8 +142,7 @@ def note(db: Path, ids: Sequence[int], text: str) -> CommandEnded:
     def change(registry: Registry) -> CommandEnded:
         with registry.db.write():
             before = {experiment_id: registry.experiments.get(experiment_id).note for experiment_id in ids}
-            for experiment_id in ids:
-                registry.experiments.note(experiment_id, text)
+            registry.experiments.note_all(ids, text)
         undo = Undo("the note", partial(_notes_back, db, before)) if any(before.values()) else None
         return CommandEnded(f"noted on {named(ids)}", undo=undo)
 
@@ -156,6 +155,47 @@ def _notes_back(db: Path, notes: dict[int, str]) -> CommandEnded:
             for experiment_id, text in notes.items():
                 registry.experiments.note(experiment_id, text)
         return CommandEnded(f"{named(tuple(notes))}: the earlier note is back")
+
+    return _changed(db, change)
+
+
+def pin(db: Path, ids: Sequence[int], *, pinned: bool) -> CommandEnded:
+    """Pin experiments, or unpin them."""
+
+    def change(registry: Registry) -> CommandEnded:
+        registry.experiments.pin(ids, pinned=pinned)
+        return CommandEnded(f"{'pinned' if pinned else 'unpinned'} {named(ids)}")
+
+    return _changed(db, change)
+
+
+# removal
+
+
+def remove_question(db: Path, ids: Sequence[int]) -> tuple[str, str]:
+    """What to ask before experiments are removed: title and text."""
+    runs: list[Run] = []
+    with suppress(Exception), Registry.open_read_only(db) as registry:  # then the numbers are missing from the question
+        runs = registry.runs.of_experiments(ids)
+    done = sum(run.state is RunState.DONE for run in runs)
+    what = f"With all {len(runs)} runs, {done} of them done. " if runs else ""
+    return f"Remove {named(ids)}?", f"{what}Nothing is lost yet: u brings back what was removed."
+
+
+def remove(db: Path, ids: Sequence[int]) -> CommandEnded:
+    """Hide experiments until they are brought back, or deleted for good by ``timnet runs trash --empty``."""
+
+    def change(registry: Registry) -> CommandEnded:
+        service.remove_experiments(registry, ids)
+        return CommandEnded(f"removed {named(ids)}", undo=Undo(named(ids), partial(_restore, db, tuple(ids))))
+
+    return _changed(db, change)
+
+
+def _restore(db: Path, ids: Sequence[int]) -> CommandEnded:
+    def change(registry: Registry) -> CommandEnded:
+        service.restore_experiments(registry, ids)
+        return CommandEnded(f"{named(ids)}: back again")
 
     return _changed(db, change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from timnet_tui.actions.table import Action, Place
 
 _RUNS = (Place.RUNS,)
-_LISTS = (Place.RUNS,)
+_LISTS = (Place.RUNS, Place.GRID)
 
 ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "Open the selected run; of runs put together, list them", "Look", _RUNS,
@@ -35,5 +35,8 @@ ACTIONS: tuple[Action, ...] = (
            footer=_RUNS),
     Action("tags", ("T",), "tags", "Tag the experiments of what is marked or selected", "Keep", _LISTS),
     Action("note", ("m",), "note", "Write a note on an experiment", "Keep", _LISTS),
+    Action("pin", ("P",), "pin", "Pin experiments, or unpin them", "Keep", _LISTS),
+    Action("delete", ("ctrl+d", "delete"), "delete", "Remove whole experiments; asks first, and can be undone", "Keep",
+           _LISTS),
     Action("copy", ("Y",), "copy id", "Copy the ids of what is marked or selected", "Keep", _LISTS),
 )  # fmt: skip

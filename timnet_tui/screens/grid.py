@@ -20,16 +20,19 @@ from timnet_tui.looks.grid import GridPage, GridWatch
 from timnet_tui.looks.run import Detail
 from timnet_tui.palette import palette_of
 from timnet_tui.render import style
-from timnet_tui.screens.base import RegistryScreen
+from timnet_tui.screens.listing import ListingScreen
 from timnet_tui.snapshot import Health, Snapshot
+from timnet_tui.widgets.filter_bar import FilterBar
 from timnet_tui.widgets.grid import FoldGrid
 from timnet_tui.widgets.title import experiment_title, run_title
 
 #: the curves beside the grid want this much, and appear when the terminal is this wide
 CURVES_WIDTH, CURVES_FROM = 56, 130
+#: seconds that the selection rests on a run before its curves are read: who passes over it does not want them
+REST = 0.12
 
 
-class GridScreen(RegistryScreen):
+class GridScreen(ListingScreen):
     """The registry at a glance."""
 
     PLACE = Place.GRID
@@ -39,7 +42,9 @@ class GridScreen(RegistryScreen):
     def __init__(self) -> None:
         super().__init__()
         self._log_scale = False
+        self._filter_text = ""
         self._curves_width = 0
+        self._rested = True
         self._detail: Detail | None = None
 
     def body(self) -> ComposeResult:
@@ -51,6 +56,7 @@ class GridScreen(RegistryScreen):
                 yield Chart(id="accuracy")
                 yield Chart(id="loss")
         yield Static(id="first", markup=False)
+        yield FilterBar(self.timnet.filters, id="filter")
 
     @property
     def grid(self) -> FoldGrid:
@@ -66,7 +72,8 @@ class GridScreen(RegistryScreen):
             self._show_nothing(snapshot)
 
     def _show_page(self, page: GridPage) -> None:
-        if not page.total and not page.problem and self.timnet.snapshot is not None:
+        self.bar.tell(page.problem or f"{page.total:,} experiment{'s'[: page.total != 1]}", problem=bool(page.problem))
+        if not page.total and not page.problem and not self._filter_text and self.timnet.snapshot is not None:
             self._show_nothing(self.timnet.snapshot)
             return
         self.query_one("#body").display = True
@@ -97,6 +104,7 @@ class GridScreen(RegistryScreen):
     def on_mount(self) -> None:
         """Select what was selected the last time, unless something else is wanted."""
         super().on_mount()
+        self._rest = self.set_interval(REST, self._look_closely, pause=True)
         memory = self.timnet.memory
         experiment, fold = memory.get(self.PLACE, "experiment", int), memory.get(self.PLACE, "fold", int)
         if self.timnet.wanted_cell is None and experiment and fold is not None and 0 < experiment < 2**31:
@@ -107,17 +115,30 @@ class GridScreen(RegistryScreen):
         row = self.grid.row
         return {} if row is None else {"experiment": row.id, "fold": self.grid.fold}
 
-    def targets(self) -> Sequence[Run]:
+    def selected(self) -> Sequence[Run]:
         """The selected run, or all of the selected experiment."""
         return self.grid.chosen
+
+    def filtered(self, text: str) -> None:
+        """Show the experiments with a run that passes ``text``."""
+        self._filter_text = text
+        self.rewatch()
+
+    def show_marks(self) -> None:
+        """Show which runs are marked."""
+        self.grid.show_marks(self.marks)
+
+    def focus_list(self) -> None:
+        """Keys go to the grid."""
+        self.grid.focus()
 
     def watching(self) -> GridWatch:
         """The page in view and, while its curves are shown, the selected run."""
         first, count = self.grid.window()
-        run = self.grid.run if self.query_one("#curves").display else None
+        run = self.grid.run if self.query_one("#curves").display and self._rested else None
         wanted = self.timnet.wanted_cell
         experiment = wanted[0] if wanted else (self.grid.row.id if self.grid.row else None)
-        return GridWatch(first, count, experiment, run.id if run else None)
+        return GridWatch(first, count, experiment, run.id if run else None, self._filter_text)
 
     def repaint(self) -> None:
         """The curves as well, in the colours of another theme."""
@@ -185,9 +206,17 @@ class GridScreen(RegistryScreen):
     def on_cell_chosen(self) -> None:
         """Another run's curves are wanted."""
         self._detail = None
+        self._rested = False
         self.rewatch()
-        page = self.answer(GridPage)
-        self._show_curves(page.detail if page else None)
+        self._show_curves(None)
+        self._rest.reset()
+        self._rest.resume()
+
+    def _look_closely(self) -> None:
+        """The selection has come to rest: its curves are wanted."""
+        self._rested = True
+        self._rest.pause()
+        self.rewatch()
 
     def on_cell_opened(self) -> None:
         """A double click."""

@@ -180,6 +180,26 @@ class ListingScreen(RegistryScreen):
 
         self.app.run_worker(read, thread=True, group="commands", exit_on_error=False)
 
+    def action_pin(self) -> None:
+        """Pin; where all are pinned, unpin."""
+        pinned = all(run.pinned for run in self.targets())
+        self._for_experiments(
+            lambda ids: self.in_thread(partial(bookkeeping.pin, self.timnet.db, ids, pinned=not pinned))
+        )
+
+    def action_delete(self) -> None:
+        """Remove whole experiments after a question; they can be brought back."""
+        self._for_experiments(self._ask_delete)
+
+    def _ask_delete(self, ids: tuple[int, ...]) -> None:
+        def ask(question: tuple[str, str]) -> None:
+            self.ask(question, "Remove", partial(self.in_thread, partial(bookkeeping.remove, self.timnet.db, ids)))
+
+        def read() -> None:
+            self.app.call_from_thread(ask, bookkeeping.remove_question(self.timnet.db, ids))
+
+        self.app.run_worker(read, thread=True, group="commands", exit_on_error=False)
+
     def action_copy(self) -> None:
         """Copy the ids through the terminal (OSC 52)."""
         keys = [run.key for run in self.targets()]
@@ -190,8 +210,8 @@ class ListingScreen(RegistryScreen):
 
 
 def _sides(runs: Iterable[Run]) -> tuple[list[str], list[str]]:
-    """The ids of runs, and of experiments where several runs of one are among them."""
-    keys = [run.key for run in runs]
+    """The ids of runs, the oldest first, and of experiments where several runs of one are among them."""
+    keys = [run.key for run in sorted(runs, key=lambda run: (run.experiment_id, run.fold))]
     experiments = list(dict.fromkeys(key.partition(".")[0] for key in keys))
     return keys, experiments if len(experiments) < len(keys) else []
 

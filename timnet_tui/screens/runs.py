@@ -62,7 +62,7 @@ class RunsScreen(ListingScreen):
         yield Static(id="about", markup=False)
         yield RowTable[AnyRow](_draw, self._columns(), id="runs")
         yield Static(id="none", markup=False)
-        yield FilterBar(id="filter")
+        yield FilterBar(self.timnet.filters, id="filter")
 
     def on_mount(self) -> None:
         """With the filter and the order of the last time."""

@@ -78,7 +78,7 @@ class FilterBar(Vertical):
     FilterBar #filter-text, FilterBar #filter-text:focus { width: 1fr; background: $panel; }
     FilterBar #filter-said { width: auto; max-width: 40%; padding: 0 1; }
     FilterBar > #filter-words { display: none; height: 1; padding: 0 3; text-wrap: nowrap; text-overflow: ellipsis; }
-    FilterBar:focus-within > #filter-words { display: block; }
+    FilterBar.typing > #filter-words { display: block; }
     """
 
     def __init__(self, history: list[str] | None = None, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
@@ -180,8 +180,13 @@ class FilterBar(Vertical):
         self._apply()
         self._leave()
 
+    def on_descendant_focus(self) -> None:
+        """Words are offered while one types."""
+        self.add_class("typing", "shown")
+
     def on_descendant_blur(self) -> None:
         """An empty line takes no room once the focus is elsewhere."""
+        self.remove_class("typing")
         self.set_class(bool(self._applied), "shown")
 
     def _leave(self) -> None:

@@ -26,6 +26,7 @@ class Look:
     base: Style
     scrolled: int = 0
     focused: bool = True
+    marks: frozenset[int] = frozenset()
 
 
 def header(line: int, look: Look) -> Strip:
@@ -91,7 +92,7 @@ def _cells(row: ExperimentRow, look: Look, selected: int | None) -> list[Segment
     first, last = _visible(look)
     segments: list[Segment] = []
     for fold in range(first, last + 1):
-        segments.append(_edge(fold, look, selected))
+        segments.append(_mark(row, fold, look) or _edge(fold, look, selected))
         if fold <= len(row.cells):
             segments += _cell(row, fold, look)
         else:
@@ -105,6 +106,12 @@ def _cell(row: ExperimentRow, fold: int, look: Look) -> list[Segment]:
     before, after = shown.text[: shown.filled], shown.text[shown.filled :]
     segments = [Segment(before, style(shown.colour, shown.fill))] if before else []
     return [*segments, Segment(after, style(shown.colour, shown.background))]
+
+
+def _mark(row: ExperimentRow, fold: int, look: Look) -> Segment | None:
+    """What stands before a run that is marked."""
+    run = row.cells[fold - 1] if fold <= len(row.cells) else None
+    return Segment("●", style(look.colours.accent)) if run is not None and run.id in look.marks else None
 
 
 def _edge(fold: int, look: Look, selected: int | None) -> Segment:
