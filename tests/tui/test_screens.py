@@ -54,7 +54,7 @@ async def test_hostile_text_is_shown_as_text_and_does_nothing() -> None:
     async with app.run_test(size=(160, 60), notifications=True) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         on_grid = text_of(app)
-        await pilot.press("enter")
+        await pilot.press("enter", "l")
         await until(pilot, lambda: app.screen.query_one("#log", Lines).shown)
         app.on_command_ended(CommandEnded("told [@click=app.quit]you[/you]"))
         await until(pilot, lambda: "told [@click=app.quit]you[/you]" in text_of(app))
@@ -184,17 +184,16 @@ async def test_another_theme_recolours_what_was_drawn_before() -> None:
     app = app_with()
     async with app.run_test(size=(160, 48)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
-        for _ in range(2):
-            await until(pilot, lambda: app.screen._detail is not None)
+        for key in ("enter", "l"):
             for colours in (LIGHT, DARK):
-                await pilot.press("t")
+                app.theme = colours.name
                 await until(
                     pilot, lambda colours=colours: colours.states[RunState.RUNNING] in _colours_of(app, "2.3 EMODB")
                 )
-            await pilot.press("enter")
+            await pilot.press(key)
+        await until(pilot, lambda: "epoch 39 of 20" in text_of(app))
         for colours in (LIGHT, DARK):
-            await pilot.press("t")
-            await until(pilot, lambda colours=colours: colours.text in _colours_of(app, "improved to"))
+            app.theme = colours.name
             await until(pilot, lambda colours=colours: colours.text in _colours_of(app, "epoch 39 of 20"))
             await until(pilot, lambda colours=colours: colours.validation in _colours_of(app, "⠉"))
 
@@ -234,7 +233,7 @@ async def test_the_facts_and_the_strip_follow_the_run() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen._detail is not None)
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.targets())
         await until(pilot, lambda: "12/20" in text_of(app))
         app._poller._reader.runs = (training(2, 3, 13), done(2, 1, 0.8))
         await until(pilot, lambda: "13/20" in text_of(app))
