@@ -53,16 +53,26 @@ def pooled_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> PooledScor
 
 def interval_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> Bootstrap | None:
     """Bootstrap intervals of the pooled scores, by speaker where the corpus names them; None without predictions."""
-    import numpy as np
-
     if not folds:
         return None
+    truth, predicted, speakers = drawn_from(corpus, folds)
+    return bootstrap(truth, predicted, len(corpus.classes), speakers)
+
+
+def drawn_from(
+    corpus: CorpusRecord, folds: Sequence[FoldEvidence]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """What bootstraps draw from: truth and prediction of each tested utterance, int64 ``[n]``, and who spoke.
+
+    Nobody is named where the corpus names no speakers, or a fold kept no single predictions.
+    """
+    import numpy as np
+
     classes = len(corpus.classes)
     if all(len(one.item) for one in folds):
         truth, predicted = (np.concatenate([getattr(one, name) for one in folds]) for name in ("truth", "predicted"))
         items = np.concatenate([one.item for one in folds]).tolist()
-        speakers = [corpus.utterances[item].speaker for item in items] if corpus.utterances else []
-        return bootstrap(truth, predicted, classes, speakers)
+        return truth, predicted, [corpus.utterances[item].speaker for item in items] if corpus.utterances else []
     total = np.sum([one.confusion for one in folds], axis=0)
     pairs = np.repeat(np.arange(classes**2), total.reshape(-1))
-    return bootstrap(pairs // classes, pairs % classes, classes)
+    return pairs // classes, pairs % classes, []

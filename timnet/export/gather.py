@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput
+from timnet.evaluation.bootstrap import Interval, RecallBootstrap, bootstrap, recall_bootstrap
+from timnet.evaluation.statistics import PooledScores
 from timnet.evaluation.summary import FoldScores
 from timnet.export.confusion import confusion_of
+from timnet.export.evidence import drawn_from, pooled_of, tested_folds
 from timnet.export.results import scores_of
 from timnet.records import EpochMetrics, Experiment, Run, RunState
 from timnet.registry import Registry
+from timnet.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +44,15 @@ class FoldCurves:
 
 
 @dataclass(frozen=True, slots=True)
+class Recalls:
+    """Pooled scores of an experiment or a fold, with the intervals of its classes' recalls and of its pooled UAR."""
+
+    scores: PooledScores
+    intervals: RecallBootstrap
+    uar: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class Pooled:
     """The test predictions of several folds together, in no order: int64 ``[n]``, class indices of ``classes``."""
 
@@ -55,7 +68,8 @@ class Embedded:
 
     ``vectors`` float32 ``[n, filters]``; ``truth`` and ``predicted`` int64 ``[n]``, class indices; ``item`` int64
     ``[n]``, rows of the corpus; ``fold`` int64 ``[n]``. ``folds`` networks took part, whose spaces were moved onto
-    the first one's (:func:`timnet.evaluation.alignment.align`).
+    the first one's (:func:`timnet.evaluation.alignment.align`). ``seen``: bool ``[n]``, which utterances their network
+    was trained on or chosen by, where all of one network's are shown; ``predicted`` is -1 there. Else None.
     """
 
     classes: tuple[str, ...]
@@ -65,6 +79,7 @@ class Embedded:
     item: NDArray[np.int64]
     fold: NDArray[np.int64]
     folds: int
+    seen: NDArray[np.bool_] | None = None
 
 
 def fold_curves(registry: Registry, experiment: Experiment, metric: str) -> FoldCurves:
@@ -149,6 +164,77 @@ def embedded(registry: Registry, experiment: Experiment, fold: int | None = None
         item=np.concatenate([one.item for one in tested]),
         fold=np.repeat([run.fold for run, _ in files], [len(one.item) for one in tested]),
         folds=len(files),
+    )
+
+
+def embedded_by(registry: Registry, experiment: Experiment, fold: int) -> Embedded:
+    """Every utterance of the corpus, embedded by the network of one ``fold``: those it was trained on as well.
+
+    Raises :class:`BadInput` as :func:`embedded` does.
+    """
+    import numpy as np
+
+    [run] = finished_runs(registry, experiment, fold)
+    path = _embeddings_file(registry, run)
+    if path is None:
+        raise BadInput(f"run {run.key} left no embeddings, so t-SNE has nothing to show")
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    n = len(corpus.utterances)
+    tested = registry.results.predictions(run.id)
+    seen, predicted = np.ones(n, bool), np.full(n, -1, np.int64)
+    seen[tested.item], predicted[tested.item] = False, tested.predicted
+    place = {name: index for index, name in enumerate(corpus.classes)}
+    return Embedded(
+        classes=corpus.classes,
+        vectors=_embeddings(run, path, n),
+        truth=np.array([place[one.label] for one in corpus.utterances], np.int64),
+        predicted=predicted,
+        item=np.arange(n),
+        fold=np.full(n, fold, np.int64),
+        folds=1,
+        seen=seen,
+    )
+
+
+def mfcc_means(
+    registry: Registry, experiment: Experiment, cache: Path, items: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """What the network is given, each coefficient's mean over all frames, padding included: float32 ``[n, 39]``.
+
+    ``items`` are rows of the corpus, ``cache`` is where features are kept. Raises :class:`BadInput` where the
+    corpus's features are not there.
+    """
+    import numpy as np
+
+    from timnet.features.build import find_features, open_features
+
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    path = find_features(corpus, cache) if corpus.utterances else None
+    if path is None:
+        raise BadInput(
+            f"no features of this version of {clean(corpus.name)} are in {clean(str(cache))}, so there is no MFCC to "
+            f"show; extract them: timnet corpora features {clean(corpus.name)}"
+        )
+    features = open_features(corpus, cache, path)
+    return np.stack([features[item].mean(axis=0, dtype=np.float64) for item in items.tolist()]).astype(np.float32)
+
+
+def recalls_of(registry: Registry, experiment: Experiment, fold: int | None = None) -> Recalls:
+    """The pooled recalls of all finished folds, or of one ``fold``, with their bootstrap intervals.
+
+    Raises :class:`BadInput` where no fold is finished or none kept its predictions.
+    """
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    folds = tested_folds(registry, corpus, finished_runs(registry, experiment, fold))
+    scores = pooled_of(corpus, folds)
+    if scores is None:
+        raise BadInput(f"experiment {experiment.id} kept no predictions, so there are no recalls to draw")
+    truth, predicted, speakers = drawn_from(corpus, folds)
+    classes = len(corpus.classes)
+    return Recalls(
+        scores,
+        recall_bootstrap(truth, predicted, classes, speakers),
+        bootstrap(truth, predicted, classes, speakers).uar,
     )
 
 

@@ -19,14 +19,13 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from timnet.errors import TimnetError
-from timnet.evaluation.tsne import fitting_perplexity, tsne
-from timnet.export.gather import Embedded, embedded, finished_runs
+from timnet.errors import BadInput, TimnetError
+from timnet.evaluation.tsne import PERPLEXITY, fitting_perplexity, library_for, standardised, tsne
+from timnet.export.gather import Embedded, embedded, embedded_by, finished_runs
 from timnet.files import write_bytes
 from timnet.records import Experiment
 from timnet.registry import Registry
@@ -37,20 +36,54 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """How utterances are placed. ``seed`` None: the experiment's.
+
+    ``scaled``: each value of the embedding is first brought to mean 0 and standard deviation 1. ``everything``: all
+    utterances by the network of one fold, instead of each by the network that tested it.
+    """
+
+    perplexity: float = PERPLEXITY
+    seed: int | None = None
+    scaled: bool = False
+    everything: bool = False
+
+    @property
+    def suffix(self) -> str:
+        """What a file's name says of it: ``-all-scaled-perplexity10-seed1``; nothing of the usual way."""
+        parts = ["all"] if self.everything else []
+        parts += ["scaled"] if self.scaled else []
+        parts += [] if self.perplexity == PERPLEXITY else [f"perplexity{self.perplexity:g}"]
+        parts += [] if self.seed is None else [f"seed{self.seed}"]
+        return "".join(f"-{part}" for part in parts)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
-    """Test utterances in the plane: ``places`` float32 ``[n, 2]``, without a unit; ``embedded`` says whose they are."""
+    """Utterances in the plane: ``places`` float32 ``[n, 2]``, without a unit; ``embedded`` says whose they are.
+
+    ``perplexity`` is what was used, and ``library`` which placed them.
+    """
 
     embedded: Embedded
     places: NDArray[np.float32]
     perplexity: float
+    library: str = ""
+    scaled: bool = False
 
 
-def placed(registry: Registry, experiment: Experiment, fold: int | None = None) -> Placed:
+USUAL = Placing()
+
+
+def placed(registry: Registry, experiment: Experiment, fold: int | None = None, placing: Placing = USUAL) -> Placed:
     """The places of all finished folds' test utterances, or of one ``fold``'s: those kept, or computed now.
 
-    Raises :class:`BadInput` as :func:`timnet.export.gather.embedded` and :func:`timnet.evaluation.tsne.tsne` do.
+    Only what is placed in the usual way is kept. Raises :class:`BadInput` as :func:`timnet.export.gather.embedded`
+    and :func:`timnet.evaluation.tsne.tsne` do, and where everything is asked for without a fold.
     """
+    if placing != USUAL:
+        return _placed_otherwise(registry, experiment, fold, placing)
     found = embedded(registry, experiment, fold)
     path = _path(registry, experiment, fold)
     places = _kept(path, found, experiment.seed)
@@ -58,7 +91,29 @@ def placed(registry: Registry, experiment: Experiment, fold: int | None = None) 
         places = tsne(found.vectors, experiment.seed)
         with suppress(OSError, TimnetError):  # a disk that is full or read-only only means to compute it again
             _keep(path, _key(found, experiment.seed), places)
-    return Placed(found, places, fitting_perplexity(len(places)))
+    return _usual(found, places)
+
+
+def _usual(found: Embedded, places: NDArray[np.float32]) -> Placed:
+    return Placed(found, places, fitting_perplexity(len(places)), library_for(len(places))[0])
+
+
+def _placed_otherwise(registry: Registry, experiment: Experiment, fold: int | None, placing: Placing) -> Placed:
+    if placing.everything and fold is None:
+        raise BadInput("to show all utterances by one network, name its fold")
+    by_one = placing.everything and fold is not None
+    found = embedded_by(registry, experiment, fold or 0) if by_one else embedded(registry, experiment, fold)
+    return place(found, found.vectors, experiment, placing)
+
+
+def place(found: Embedded, vectors: NDArray[np.float32], experiment: Experiment, placing: Placing) -> Placed:
+    """The utterances of ``found`` by ``vectors``, float32 ``[n, d]``, whatever these are. Raises :class:`BadInput`."""
+    seed = experiment.seed if placing.seed is None else placing.seed
+    if placing.seed is not None and not 0 <= placing.seed < 2**32:
+        raise BadInput(f"a seed is a number from 0 to {2**32 - 1}, not {placing.seed}")
+    places = tsne(standardised(vectors) if placing.scaled else vectors, seed, placing.perplexity)
+    used = fitting_perplexity(len(places), placing.perplexity)
+    return Placed(found, places, used, library_for(len(places))[0], placing.scaled)
 
 
 def placed_apart(
@@ -82,7 +137,7 @@ def placed_apart(
             on_progress(Progress(0, len(found.truth), "placing"))
         asked = [str(registry.db.path), str(experiment.id), *(["--fold", str(fold)] if fold else [])]
         places = np.array(run_task("timnet.export.placed", asked, on_progress, stop=stop), np.float32).reshape(-1, 2)
-    return Placed(found, places, fitting_perplexity(len(places)))
+    return _usual(found, places)
 
 
 def _path(registry: Registry, experiment: Experiment, fold: int | None) -> Path:
@@ -94,7 +149,7 @@ def _key(found: Embedded, seed: int) -> str:
     """What decides the picture: the vectors, the seed, the perplexity and the library."""
     digest = hashlib.sha256(found.vectors.tobytes())
     perplexity = fitting_perplexity(len(found.vectors))
-    digest.update(f"{found.vectors.shape} {seed} {perplexity!r} {version('scikit-learn')}".encode())
+    digest.update(f"{found.vectors.shape} {seed} {perplexity!r} {' '.join(library_for(len(found.vectors)))}".encode())
     return digest.hexdigest()
 
 
