@@ -33,6 +33,7 @@ class Field(Vertical):
         super().__init__(id=id)
         self._label, self._placeholder, self._complete = label, placeholder, complete
         self._problem = ""
+        self._said: tuple[str, object] = ("", "")
 
     def compose(self) -> ComposeResult:
         """Label and line, and the line below."""
@@ -84,9 +85,11 @@ class Field(Vertical):
         said = Text(" ".join(offers), style(colours.faint)) if offers else Text()
         if self._problem and not offers:
             said = Text(clean(self._problem), style(colours.error))
-        line = self.query_one(".said", Static)
-        line.update(said)
-        line.display = bool(said)
+        if (said.plain, said.style) != self._said:  # a new layout costs the whole screen
+            self._said = (said.plain, said.style)
+            line = self.query_one(".said", Static)
+            line.update(said)
+            line.display = bool(said)
 
     def _offers(self) -> tuple[str, ...]:
         line = self.line
