@@ -14,6 +14,7 @@ from tests.support import add_corpus, filled_registry, start_next
 from tests.tui.conftest import until
 from tests.tui.proofs import proves
 from tests.tui.steps import at_run, grid_of, text_of, toasts
+from timnet.presets import PRESETS
 from timnet.records import RunState, Utterance
 from timnet.registry import Registry
 from timnet.settings import Settings
@@ -22,6 +23,7 @@ from timnet_tui.screens.confirm import Confirm
 from timnet_tui.screens.grid import GridScreen
 from timnet_tui.screens.new import NewScreen
 from timnet_tui.screens.run import RunScreen
+from timnet_tui.screens.runs import RunsScreen
 from timnet_tui.widgets.fields import Field
 
 SIZE = (80, 24)
@@ -155,7 +157,7 @@ async def test_setting_names_are_completed(registry: Registry) -> None:
         assert form_of(pilot).form.changes == "dropout=.2"
 
 
-@proves("grid.again", "run.again")
+@proves("grid.again", "run.again", "runs.again")
 async def test_again_is_filled_in_and_paired_with_what_was(registry: Registry) -> None:
     app = app_on(registry)
     async with app.run_test(size=SIZE) as pilot:
@@ -175,6 +177,11 @@ async def test_again_is_filled_in_and_paired_with_what_was(registry: Registry) -
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.targets())
         await pilot.press("A")
         await until(pilot, lambda: "Experiment 1 again (SAVEE, seed 44)" in text_of(app))
+        await pilot.press("escape", "escape", "2")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.targets())
+        newest = app.screen.targets()[0].experiment_id
+        await pilot.press("A")
+        await until(pilot, lambda: f"Experiment {newest} again" in text_of(app))
 
 
 @proves("new.back")
@@ -216,7 +223,8 @@ async def test_the_mouse_does_it_all(registry: Registry) -> None:
         await at_form(pilot)
         await pilot.click("#corpora", offset=(6, 1))
         assert form_of(pilot).form.corpora == ("SAVEE",)
-        await pilot.click("#presets", offset=(1, 2))  # on the sign itself
+        place = list(PRESETS).index("demo")
+        await pilot.click("#presets", offset=(1, place))  # on the sign itself
         assert form_of(pilot).form.presets == ("github", "demo")
         await pilot.click("#presets", offset=(6, 0))
         await previewed(pilot, "1 corpus x 4 folds = 4 runs")

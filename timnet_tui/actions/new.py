@@ -5,7 +5,7 @@ from __future__ import annotations
 from timnet_tui.actions.table import Action, Place
 
 _NEW = (Place.NEW,)
-_FROM = (Place.GRID, Place.RUN, Place.QUEUE)
+_FROM = (Place.GRID, Place.RUN, Place.RUNS, Place.QUEUE)
 
 ACTIONS: tuple[Action, ...] = (
     Action("new", ("n",), "new", "Queue new experiments", "Queue", (Place.ANYWHERE,)),
