@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,8 +56,14 @@ def test_every_preset_names_its_source_and_is_in_range() -> None:
         assert (preset.name, bool(preset.source)) == (name, True)
         for corpus_name in ("EMODB", "DEMO", *preset.for_corpus):
             preset.config_of(corpus(corpus_name), None, {})
-    with pytest.raises(UnknownName, match="no preset 'paper'; there are: github, seed, demo"):
-        preset_of("paper")
+    with pytest.raises(UnknownName, match="no preset 'papr'; there are: github, paper, seed, demo"):
+        preset_of("papr")
+
+
+def test_the_paper_s_preset_is_github_s_but_for_the_epoch_that_the_test_fold_chose() -> None:
+    paper, github = (preset_of(name).config_of(corpus("EMODB"), None, {}) for name in ("paper", "github"))
+    assert (paper.selection, paper.optimistic, "optimistic" in preset_of("paper").source) == ("best-test", True, True)
+    assert replace(paper, select="last", monitor="val_loss") == github
 
 
 def test_changes_make_a_grid_in_the_order_they_are_written() -> None:

@@ -98,6 +98,24 @@ class RegistryPaths:
         """The folder that holds a folder for each run."""
         return self.db.parent / "runs"
 
+    @property
+    def presets(self) -> Path:
+        """The user's own presets, of this registry (:mod:`timnet.preset_file`)."""
+        return self.db.with_name("presets.toml")
+
+    @property
+    def tuning(self) -> Path:
+        """Optuna's studies, of this registry (:mod:`timnet.tuning`)."""
+        return self.db.with_name("tuning.db")
+
+    def tuning_lock(self, study: str) -> Path:
+        """Held by whoever tunes ``study``."""
+        return self.db.parent / "tuning" / f"{study}.lock"
+
+    def tuning_report(self, study: str) -> Path:
+        """Where the report of ``study`` is written, without its suffix."""
+        return self.db.parent / "tuning" / study
+
     def run(self, uid: str) -> RunPaths:
         """The paths of the run ``uid``."""
         return RunPaths(self.runs / uid)

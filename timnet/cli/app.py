@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from timnet import __version__
-from timnet.cli import corpora, demo, doctor, export, imports, predict, queue, runs, serve, settings, work
+from timnet.cli import corpora, demo, doctor, export, imports, predict, presets, queue, runs, serve, settings, work
 from timnet.cli.help import UsageError, complaint, examples
 from timnet.text import clean
 
@@ -38,6 +38,7 @@ app.add_typer(runs.app, name="runs", short_help="List, show, compare, tag, watch
 app.add_typer(export.app, name="export", short_help="Export tables, curves, t-SNE, confusion.")
 app.command("predict", short_help="Ask trained networks about recordings.", epilog=predict.EXAMPLES)(predict.predict)
 app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
+app.command("presets", short_help="Show named settings and what they set.", epilog=presets.EXAMPLES)(presets.presets)
 app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("serve", short_help="Serve the interface to a browser.", epilog=serve.EXAMPLES)(serve.serve)

@@ -22,6 +22,11 @@ def corpora(context: typer.Context, incomplete: str) -> list[Offer]:
     return _from_registry(context, incomplete, lambda registry: [(c.name, c.path) for c in registry.corpora.ls()])
 
 
+def known_or_registered(context: typer.Context, incomplete: str) -> list[Offer]:
+    """The registered corpora, and those that can be registered."""
+    return list(dict([*known_corpora(incomplete), *corpora(context, incomplete)]).items())
+
+
 def known_corpora(incomplete: str) -> list[Offer]:
     """The corpora that can be registered."""
     from timnet.corpora.spec import KNOWN
@@ -48,11 +53,14 @@ def runs(context: typer.Context, incomplete: str) -> list[Offer]:
     )
 
 
-def presets(incomplete: str) -> list[Offer]:
-    """The presets, with their source."""
-    from timnet.presets import PRESETS
+def presets(context: typer.Context, incomplete: str) -> list[Offer]:
+    """The presets, the user's own among them, with their source."""
+    from timnet.cli.context import settings_of
+    from timnet.paths import RegistryPaths
+    from timnet.preset_file import presets_or_shipped
 
-    return [(name, preset.source) for name, preset in PRESETS.items() if name.startswith(incomplete)]
+    found = presets_or_shipped(RegistryPaths(settings_of(context).db.absolute()).presets)
+    return [(name, preset.source) for name, preset in found.items() if name.startswith(incomplete)]
 
 
 def protocols(incomplete: str) -> list[Offer]:

@@ -37,7 +37,7 @@ def _tell(seen: Preview) -> None:
     from timnet.queue.plan import changes_of, runs_of
 
     for one in seen.experiments:
-        changed = "".join(f" {change}" for change in changes_of(one))
+        changed = "".join(f" {change}" for change in changes_of(one, seen.presets))
         selection = selection_text(one.config.selection, one.config.optimistic)
         say(
             f"would queue {one.corpus.name} {one.preset}{changed} {one.protocol} seed {one.seed}, {runs_of(one)} runs, "

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 from timnet.corpora.spec import KNOWN
 from timnet.errors import BadInput
-from timnet.presets import ALIASES, PRESETS, parse_changes, preset_of
+from timnet.preset_file import presets_in, presets_or_shipped
+from timnet.presets import ALIASES, PRESETS, Preset, parse_changes, preset_of
 from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_corpus, check_folds, check_told, folds_of
 from timnet.queue.forecast import Forecast, duration, of_shares
 from timnet.records import CorpusRecord, Experiment, RunState, TrainingConfig
@@ -56,11 +57,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a request would queue. ``forecast`` is for these runs alone, ``places`` of them at once."""
+    """What a request would queue. ``forecast`` is for these runs alone, ``places`` of them at once.
+
+    ``presets`` are those that were known.
+    """
 
     experiments: tuple[NewExperiment, ...]
     places: int
     forecast: Forecast
+    presets: Mapping[str, Preset] = field(default_factory=lambda: PRESETS)
 
     @property
     def runs(self) -> int:
@@ -97,18 +102,21 @@ def plan(registry: Registry, request: Request) -> list[NewExperiment]:
     """
     if not request.corpora:
         raise BadRequest("corpora", "name a corpus to train on; list them with: timnet corpora ls")
-    return plan_for([registry.corpora.get(name) for name in dict.fromkeys(request.corpora)], request)
+    corpora = [registry.corpora.get(name) for name in dict.fromkeys(request.corpora)]
+    return plan_for(corpora, request, _part("presets", presets_in, registry.paths.presets))
 
 
-def plan_for(corpora: Sequence[CorpusRecord], request: Request) -> list[NewExperiment]:
-    """As :func:`plan`, for corpora that have been read; what ``request`` calls them does not matter."""
+def plan_for(
+    corpora: Sequence[CorpusRecord], request: Request, presets: Mapping[str, Preset] = PRESETS
+) -> list[NewExperiment]:
+    """As :func:`plan`, for corpora and presets that have been read; what ``request`` calls corpora does not matter."""
     grid = _part("changes", parse_changes, list(request.changes))
     for tag in request.tags:
         _part("tags", check_tag, tag)
     return [
         _experiment(corpus, preset, request, seed, {**changes, **dict(request.rule)})
         for corpus in corpora
-        for preset in request.presets
+        for preset in [_part("presets", preset_of, name, presets) for name in request.presets]
         for seed in request.seeds or (seed_of(corpus),)
         for changes in grid
     ]
@@ -116,16 +124,22 @@ def plan_for(corpora: Sequence[CorpusRecord], request: Request) -> list[NewExper
 
 def preview(registry: Registry, request: Request, places: int) -> Preview:
     """What ``request`` would queue, and how long it would take with ``places`` runs at once. Raises as :func:`plan`."""
-    return preview_of(plan(registry, request), paces(registry.db), places)
+    presets = presets_or_shipped(registry.paths.presets)
+    return preview_of(plan(registry, request), paces(registry.db), places, presets)
 
 
-def preview_of(planned: Sequence[NewExperiment], measured: Mapping[Kind, float], places: int) -> Preview:
+def preview_of(
+    planned: Sequence[NewExperiment],
+    measured: Mapping[Kind, float],
+    places: int,
+    presets: Mapping[str, Preset] = PRESETS,
+) -> Preview:
     """A preview of experiments that are planned, with paces that have been measured."""
     shares = [
         Share(number, runs_of(one), runs_of(one) * one.config.epochs, measured.get(kind_of(one.corpus.id, one.config)))
         for number, one in enumerate(planned)
     ]
-    return Preview(tuple(planned), places, of_shares(shares, places))
+    return Preview(tuple(planned), places, of_shares(shares, places), presets)
 
 
 def runs_of(new: NewExperiment) -> int:
@@ -144,7 +158,7 @@ def again(registry: Registry, experiment_id: int, only: tuple[int, ...] = ()) ->
     remarks = []
     if corpus.id != experiment.corpus_id:
         remarks.append(f"{corpus.name} has another version now than experiment {experiment.id} was of")
-    preset = PRESETS.get(experiment.preset)
+    preset = presets_or_shipped(registry.paths.presets).get(experiment.preset)
     if preset is None:
         preset = PRESETS[FALL_BACK]
         remarks.append(f"preset {experiment.preset} is not known here; told by what differs from {preset.name}")
@@ -172,9 +186,9 @@ def changes_between(before: TrainingConfig, after: TrainingConfig) -> tuple[str,
     return tuple(f"{short.get(name, name)}={value}" for name, value in asdict(after).items() if value != was[name])
 
 
-def changes_of(new: NewExperiment) -> tuple[str, ...]:
-    """What a planned experiment sets otherwise than its preset."""
-    return changes_between(preset_of(new.preset).config_of(new.corpus, None, {}), new.config)
+def changes_of(new: NewExperiment, presets: Mapping[str, Preset] = PRESETS) -> tuple[str, ...]:
+    """What a planned experiment sets otherwise than its preset, one of ``presets``."""
+    return changes_between(preset_of(new.preset, presets).config_of(new.corpus, None, {}), new.config)
 
 
 def with_changes(request: Request, changes: Sequence[str]) -> Request:
@@ -235,9 +249,8 @@ def _setting(change: str) -> str:
 
 
 def _experiment(
-    corpus: CorpusRecord, preset_name: str, request: Request, seed: int, changes: dict[str, Any]
+    corpus: CorpusRecord, preset: Preset, request: Request, seed: int, changes: dict[str, Any]
 ) -> NewExperiment:
-    preset = _part("presets", preset_of, preset_name)
     protocol = request.protocol or preset.protocol
     folds = _folds(protocol, corpus, request.folds, preset.folds_of(corpus), seed)
     _part("only", chosen_folds, request.only, folds)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from timnet.errors import TimnetError
-from timnet.presets import PRESETS
+from timnet.preset_file import presets_or_shipped
 from timnet.records import Experiment, Run, TrainingConfig
 from timnet.registry import Registry
 
@@ -15,7 +15,8 @@ from timnet.registry import Registry
 class Background:
     """``usual`` is the preset's configuration for this corpus; None for an experiment of no known preset.
 
-    ``path`` and ``digest`` are of the corpus's version that the experiment stands on.
+    ``preset`` is where that preset's settings come from. ``path`` and ``digest`` are of the corpus's version that the
+    experiment stands on.
     """
 
     path: str = ""
@@ -23,6 +24,7 @@ class Background:
     classes: tuple[str, ...] = ()
     utterances: int = 0
     usual: TrainingConfig | None = None
+    preset: str = ""
 
     def steps(self, run: Run, config: TrainingConfig) -> int:
         """Optimiser steps in an epoch of ``run``, where its corpus is cut into folds of equal size.
@@ -41,11 +43,13 @@ def background_of(registry: Registry, experiment: Experiment) -> Background:
         corpus = registry.corpora.by_id(experiment.corpus_id)
     except TimnetError:
         return Background()
-    preset = PRESETS.get(experiment.preset) if experiment.source == "trained" else None
+    presets = presets_or_shipped(registry.paths.presets)
+    preset = presets.get(experiment.preset) if experiment.source == "trained" else None
     return Background(
         path=corpus.path,
         digest=corpus.digest,
         classes=corpus.classes,
         utterances=len(corpus.utterances),
         usual=preset.config_of(corpus, None, {}) if preset else None,
+        preset=preset.source if preset else "",
     )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from timnet.errors import BadInput, TimnetError
-from timnet.presets import parse_changes
+from timnet.preset_file import presets_in
+from timnet.presets import Preset, parse_changes
 from timnet.queue.plan import (
     Again,
     BadRequest,
@@ -117,7 +118,8 @@ class NewFollower:
         if not problems:
             try:
                 corpora = [self._corpus(registry, name) for name in request.corpora]
-                preview = preview_of(plan_for(corpora, request), self._paces, watch.places)
+                presets = _presets(registry)
+                preview = preview_of(plan_for(corpora, request, presets), self._paces, watch.places, presets)
             except BadInput as error:
                 problems = (Problem(error.part if isinstance(error, BadRequest) else "corpora", str(error)),)
         return NewPage(watch.form, self._offers, preview, problems, found)
@@ -148,6 +150,13 @@ class NewFollower:
         if corpus_id not in self._corpora:
             self._corpora[corpus_id] = registry.corpora.by_id(corpus_id)
         return self._corpora[corpus_id]
+
+
+def _presets(registry: Registry) -> dict[str, Preset]:
+    try:
+        return presets_in(registry.paths.presets)
+    except BadInput as error:
+        raise BadRequest("presets", str(error)) from None
 
 
 def request_of(form: Form) -> tuple[Request, tuple[Problem, ...]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rich.text import Text
 
+from timnet.presets import PRESETS, Preset
 from timnet.queue.forecast import duration
 from timnet.queue.plan import Preview, changes_of, runs_of
 from timnet.registry.experiments import NewExperiment
@@ -42,14 +44,14 @@ class PlannedRow:
     protocol: str
 
 
-def rows_of(planned: tuple[NewExperiment, ...]) -> tuple[PlannedRow, ...]:
-    """A row for each experiment of a plan."""
+def rows_of(planned: tuple[NewExperiment, ...], presets: Mapping[str, Preset] = PRESETS) -> tuple[PlannedRow, ...]:
+    """A row for each experiment of a plan; ``presets`` are those that it could name."""
     return tuple(
         PlannedRow(
             id=number,
             corpus=clean(one.corpus.name),
             preset=one.preset,
-            settings=" ".join(changes_of(one)),
+            settings=" ".join(changes_of(one, presets)),
             selection=one.config.selection,
             optimistic=one.config.optimistic,
             runs=runs_of(one),
@@ -87,7 +89,7 @@ def product_of(preview: Preview) -> str:
     counts = (
         (len({one.corpus.id for one in planned}), "corpora", True),
         (len({one.preset for one in planned}), "presets", False),
-        (len({(one.corpus.id, one.preset, changes_of(one)) for one in planned}), "settings", False),
+        (len({(one.corpus.id, one.preset, changes_of(one, preview.presets)) for one in planned}), "settings", False),
         (len(planned), "seeds", False),
     )
     factors, product = [], 1

@@ -6,7 +6,6 @@ from dataclasses import asdict
 
 from rich.text import Text
 
-from timnet.presets import PRESETS
 from timnet.records import Experiment
 from timnet.text import clean
 from timnet_tui import wording
@@ -34,15 +33,13 @@ def changed(experiment: Experiment, background: Background) -> tuple[str, ...]:
 
 def settings_lines(experiment: Experiment, background: Background, colours: Palette) -> list[Text]:
     """What decides the result, first what is not in the configuration; what differs from the preset is marked."""
-    known = background.usual is not None
-    preset = PRESETS.get(experiment.preset)
     facts = [
         ("corpus", f"{experiment.corpus}, {background.utterances} utterances, {len(background.classes)} classes"),
         ("corpus version", background.digest[:16]),
         ("corpus folder", background.path),
         ("protocol", f"{experiment.protocol}, {experiment.folds} folds, seed {experiment.seed}"),
         ("selection", wording.selection_of(experiment.selection, optimistic=experiment.optimistic)),
-        ("preset", f"{experiment.preset}: {preset.source}" if known and preset else experiment.preset),
+        ("preset", f"{experiment.preset}: {background.preset}" if background.preset else experiment.preset),
         ("source", experiment.source),
         ("created", f"{experiment.created[:19].replace('T', ' ')} UTC"),
     ]
