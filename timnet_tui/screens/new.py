@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,7 +13,9 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
-from timnet.presets import ALIASES, PRESETS
+from timnet.paths import RegistryPaths
+from timnet.preset_file import presets_or_shipped
+from timnet.presets import ALIASES, Preset
 from timnet.protocols import PROTOCOLS
 from timnet.records import TrainingConfig
 from timnet.text import clean
@@ -65,6 +68,11 @@ class NewScreen(RegistryScreen):
         self._first = Form()
         self._queueing = False
 
+    @cached_property
+    def _presets(self) -> Mapping[str, Preset]:
+        """Those that come with timnet and the user's own, from a small file."""
+        return presets_or_shipped(RegistryPaths(self.timnet.db).presets)
+
     def body(self) -> ComposeResult:
         """Lists to tick, fields to type in, and what would come of it."""
         yield Static(id="heading", markup=False)
@@ -74,7 +82,7 @@ class NewScreen(RegistryScreen):
                     yield Static(id="corpora-title", classes="list-title", markup=False)
                     yield Ticks[str](id="corpora", compact=True)
                     yield Static(id="presets-title", classes="list-title", markup=False)
-                    yield Ticks[str](*_presets(), id="presets", compact=True)
+                    yield Ticks[str](*_presets(self._presets), id="presets", compact=True)
                 with VerticalScroll(id="fields", can_focus=False):
                     with Horizontal(id="protocol-line"):
                         yield Static("protocol", markup=False)
@@ -121,7 +129,7 @@ class NewScreen(RegistryScreen):
         protocol = self.query_one("#protocol", Select).value
         return Form(
             corpora=tuple(offer.name for offer in self._offers or () if offer.name in corpora),
-            presets=tuple(name for name in PRESETS if name in presets),
+            presets=tuple(name for name in self._presets if name in presets),
             protocol=protocol if isinstance(protocol, str) else "",
             **{name: self.query_one(f"#{name}", Field).value for name, _, _ in TYPED},
         )
@@ -242,7 +250,7 @@ class NewScreen(RegistryScreen):
             line.update(Text("nothing to queue yet", style(colours.faint)))
         else:
             line.update(Text(self._looking(), style(colours.faint)))
-        rows = rows_of(preview.experiments) if preview else ()
+        rows = rows_of(preview.experiments, preview.presets) if preview else ()
         self.query_one("#planned", RowTable).show(Page(rows, 0, len(rows)))
 
     def _looking(self) -> str:
@@ -330,8 +338,11 @@ def _heading(page: NewPage) -> str:
     return clean("; ".join([*told, *page.again.remarks]))
 
 
-def _presets() -> list[Selection[str]]:
-    return [Selection(_named(name, preset.source), name, name == Form().presets[0]) for name, preset in PRESETS.items()]
+def _presets(presets: Mapping[str, Preset]) -> list[Selection[str]]:
+    return [
+        Selection(_named(name, clean(preset.source)), name, name == Form().presets[0])
+        for name, preset in presets.items()
+    ]
 
 
 def _corpus(offer: Offer, ticked: bool) -> Selection[str]:
