@@ -110,8 +110,8 @@ def test_a_child_process_computes_the_same(registry: Registry) -> None:
         placed_apart(registry, registry.experiments.get(2), 3)
 
 
-def test_who_asks_a_child_loads_no_scikit_learn(registry: Registry) -> None:
-    placed_apart(registry, registry.experiments.get(1), 1)
+def test_who_reads_what_is_kept_loads_no_scikit_learn(registry: Registry, computed: list[int]) -> None:
+    placed(registry, registry.experiments.get(1), 1)
     code = (
         "import sys; from pathlib import Path; from timnet.registry import Registry;"
         "from timnet.export.placed import placed_apart\n"

@@ -167,16 +167,13 @@ def test_steps_are_what_training_takes(registry: Registry) -> None:
 
 
 def test_folds_of_unequal_size_have_their_own_steps(tmp_path: Path) -> None:
-    from sklearn.model_selection import KFold
-
     with Registry.open(tmp_path / "runs.db") as registry:
         corpus = add_corpus(registry, utterances=23)
         add_experiment(registry, corpus, folds=4, config=TrainingConfig(batch_size=1))
-        for run in registry.runs.of_experiment(1):
+        for run, rows in zip(registry.runs.of_experiment(1), (17, 17, 17, 18), strict=True):  # as KFold(4) cuts 23
             detail = RunWatch(run.id).follower(None).read(registry, ())
             assert detail is not None
-            rows = [len(train) for train, _ in KFold(4, shuffle=True, random_state=46).split(range(23))]
-            assert detail.background.steps(run, TrainingConfig(batch_size=1)) == rows[run.fold - 1]
+            assert detail.background.steps(run, TrainingConfig(batch_size=1)) == rows
 
 
 # the log

@@ -12,7 +12,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("whole", ("f",), "all folds", "This fold, or all folds: their mean with a band", "Look", _RUN, footer=_RUN),
     Action("zoom_in", ("+", "z", "="), "zoom in", "Show less, round the cursor", "Curves", _RUN),
     Action("zoom_out", ("-", "Z"), "zoom out", "Show more of the curves, at last everything", "Curves", _RUN),
-    Action("pan_left", ("shift+left",), "earlier", "Move what is in view towards the begin", "Curves", _RUN),
+    Action("pan_left", ("shift+left",), "earlier", "Move what is in view towards the start", "Curves", _RUN),
     Action("pan_right", ("shift+right",), "later", "Move what is in view towards the end, which it then follows",
            "Curves", _RUN),
     Action("cursor_left", ("comma",), "read before", "Read the epoch before, or a t-SNE point", "Curves", _RUN),

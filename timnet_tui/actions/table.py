@@ -46,7 +46,8 @@ KEY_NAMES = {
     "question_mark": "?", "escape": "esc", "enter": "⏎", "pageup": "PgUp", "pagedown": "PgDn", "up": "↑",
     "down": "↓", "left": "←", "right": "→", "backspace": "⌫", "shift+tab": "⇧tab", "home": "Home", "end": "End",
     "f1": "F1", "less_than_sign": "<", "greater_than_sign": ">", "asterisk": "*",
-    "slash": "/", "shift+up": "⇧↑", "shift+down": "⇧↓", "delete": "Del", "plus": "+", "minus": "-",
+    "slash": "/", "shift+up": "⇧↑", "shift+down": "⇧↓", "shift+left": "⇧←",
+    "shift+right": "⇧→", "comma": ",", "f3": "F3", "shift+f3": "⇧F3", "delete": "Del", "plus": "+", "minus": "-",
     "equals_sign": "=",
 }  # fmt: skip
 
