@@ -18,12 +18,13 @@ from timnet.preset_file import presets_or_shipped
 from timnet.presets import ALIASES, Preset
 from timnet.protocols import PROTOCOLS
 from timnet.records import TrainingConfig
+from timnet.registry.experiments import NewExperiment
 from timnet.text import clean
 from timnet_tui import queueing
 from timnet_tui.actions import Place, bindings
 from timnet_tui.looks.new import Form, NewPage, NewWatch, Offer, completed, form_of, request_of
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import palette_of
+from timnet_tui.palette import Palette, palette_of
 from timnet_tui.queueing import Queued
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
@@ -67,6 +68,9 @@ class NewScreen(RegistryScreen):
         self._page: NewPage | None = None
         self._first = Form()
         self._queueing = False
+        self._about = "New experiment"
+        self._texts: dict[str, object] = {}
+        self._planned: tuple[NewExperiment, ...] = ()
 
     @cached_property
     def _presets(self) -> Mapping[str, Preset]:
@@ -205,8 +209,6 @@ class NewScreen(RegistryScreen):
             self._first = self.form
             self._about = _heading(page)
 
-    _about = "New experiment"
-
     def _fill(self, form: Form) -> None:
         with self.prevent(SelectionList.SelectedChanged, Select.Changed, Input.Changed):
             presets = self.query_one("#presets", SelectionList)
@@ -221,37 +223,42 @@ class NewScreen(RegistryScreen):
 
     def _show_page(self) -> None:
         colours = palette_of(self.app.current_theme)
-        self.query_one("#heading", Static).update(Text(self._about, style(colours.accent, bold=True)))
         page = self._page
         faults: dict[str, str] = {}
         for problem in page.problems if page else ():
             faults.setdefault(problem.field, clean(problem.text))
         for name, _, _ in TYPED:
             self.query_one(f"#{name}", Field).complain(faults.get(name, ""))
-        said = self.query_one("#protocol-said", Static)
-        said.update(Text(faults.get("protocol", ""), style(colours.error)))
-        said.display = "protocol" in faults
+        self._put("#heading", Text(self._about, style(colours.accent, bold=True)))
+        self._put("#protocol-said", Text(faults.get("protocol", ""), style(colours.error)))
+        self.query_one("#protocol-said").display = "protocol" in faults
         for name in ("corpora", "presets"):
             title = Text(name, style(colours.text, bold=True), no_wrap=True, overflow="ellipsis")
             title.append(f"  {faults[name]}" if name in faults else "", style(colours.warning))
-            self.query_one(f"#{name}-title", Static).update(title)
-        self._show_preview(page)
+            self._put(f"#{name}-title", title)
+        self._put("#preview", self._preview_line(colours))
+        planned = page.preview.experiments if page and page.preview else ()
+        if planned != self._planned:
+            self._planned, rows = planned, rows_of(planned, page.preview.presets if page and page.preview else {})
+            self.query_one("#planned", RowTable).show(Page(rows, 0, len(rows)))
 
-    def _show_preview(self, page: NewPage | None) -> None:
-        colours = palette_of(self.app.current_theme)
-        line = self.query_one("#preview", Static)
-        preview = page.preview if page else None
+    def _put(self, where: str, text: Text) -> None:
+        """Show another text; the same one again would cost a layout of the screen."""
+        looks = (text.plain, text.style, text.spans)
+        if self._texts.get(where) != looks:
+            self._texts[where] = looks
+            self.query_one(where, Static).update(text)
+
+    def _preview_line(self, colours: Palette) -> Text:
+        preview = self._page.preview if self._page else None
         if preview is not None:
             snapshot = self.timnet.snapshot
-            line.update(preview_line(preview, snapshot.forecast.seconds if snapshot else None, colours))
-        elif self._offers == ():
-            line.update(Text(NO_CORPUS, style(colours.warning)))
-        elif page is not None:
-            line.update(Text("nothing to queue yet", style(colours.faint)))
-        else:
-            line.update(Text(self._looking(), style(colours.faint)))
-        rows = rows_of(preview.experiments, preview.presets) if preview else ()
-        self.query_one("#planned", RowTable).show(Page(rows, 0, len(rows)))
+            return preview_line(preview, snapshot.forecast.seconds if snapshot else None, colours)
+        if self._offers == ():
+            return Text(NO_CORPUS, style(colours.warning))
+        if self._page is not None:
+            return Text("nothing to queue yet", style(colours.faint))
+        return Text(self._looking(), style(colours.faint))
 
     def _looking(self) -> str:
         snapshot = self.timnet.snapshot
@@ -351,7 +358,7 @@ def _corpus(offer: Offer, ticked: bool) -> Selection[str]:
 
 
 def _named(name: str, about: str) -> Text:
-    return Text(name, no_wrap=True, overflow="ellipsis").append(f"  {about}", "dim")
+    return Text(no_wrap=True, overflow="ellipsis").append(name, "bold").append(f"  {about}")
 
 
 def _complete(text: str, cursor: int) -> tuple[str, ...]:

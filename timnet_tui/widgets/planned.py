@@ -74,7 +74,7 @@ def planned_cell(row: PlannedRow, column: Column, colours: Palette) -> Cell:
 
 def preview_line(preview: Preview, ahead: float | None, colours: Palette) -> Text:
     """``6 corpora x 10 folds = 60 runs, about 3h20m here``; ``ahead`` are the seconds of what is queued already."""
-    text = Text(f"{product_of(preview)}, ", style(colours.text, bold=True))
+    text = Text().append(f"{product_of(preview)}, ", style(colours.text, bold=True))
     measured = preview.forecast.seconds is not None
     text.append(preview.lasting, style(colours.text if measured else colours.warning, bold=measured))
     if ahead:
