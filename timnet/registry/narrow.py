@@ -7,6 +7,7 @@ made of those alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,9 +69,7 @@ class _Walk:
 
     def among(self, few: Narrow, limit: int) -> list[Place]:
         """Look at a set of runs and sort those that pass."""
-        # in the order of the table, where neighbours lie on one page
-        source = f"(SELECT id FROM ({few.sql}) ORDER BY id) AS few CROSS JOIN runs ON runs.id = few.id"
-        return self._read(source, few.parameters, limit)
+        return self._read(f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id", few.parameters, limit)
 
     def among_all(self, limit: int) -> list[Place]:
         """Look at every run and sort those that pass: sooner done than jumping about along an index."""
@@ -111,13 +110,16 @@ class _Walk:
 
 def narrow(db: Database, condition: Condition, few: int) -> Narrow | None:
     """The smallest set of fewer than ``few`` runs that an index finds for ``condition``; None where none is so small."""
-    best: Narrow | None = None
+    best: list[int] | None = None
     for sql, parameters in _ways(condition):
-        limit = few if best is None else best.count
-        count = db.number(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*parameters, limit))
-        if count < limit:
-            best = Narrow(sql, parameters, count)
-    return best
+        limit = few if best is None else len(best)
+        found = db.tuples(f"{sql} LIMIT ?", (*parameters, limit))
+        if len(found) < limit:
+            best = [row[0] for row in found]
+    if best is None:
+        return None
+    # found once, looked at perhaps more often; in the order of the table, where neighbours lie on one page
+    return Narrow("SELECT value AS id FROM json_each(?)", (json.dumps(sorted(best)),), len(best))
 
 
 def _ways(condition: Condition) -> Iterator[tuple[str, tuple[Any, ...]]]:
