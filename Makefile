@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv)
 BIN := .venv/bin
 
-.PHONY: help install demo test lint lock test-mac-pins screenshots clean
+.PHONY: help install demo test lint lock test-mac-pins screenshots bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -12,6 +12,7 @@ help:
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
+	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
 	@echo "make lock           resolve requirements.lock again (needs uv)"
 	@echo "make clean          remove what make has made"
@@ -66,6 +67,10 @@ screenshots: install
 	$(BIN)/timnet --db timnet-demo/runs.db workers stop
 	$(BIN)/timnet --db timnet-demo/runs.db queue add DEMO --preset github --folds 10 --seed 46
 	$(BIN)/python tools/screenshots.py timnet-demo/runs.db docs/images
+
+bench-tui: install
+	$(BIN)/python benchmarks/tui.py
+	$(BIN)/python benchmarks/charts.py
 
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes \

@@ -12,8 +12,18 @@ from textual.pilot import Pilot
 from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
 
-SIZE = (136, 32)
-PICTURES = {"grid": ["down", "down", "right"], "run": ["down", "down", "right", "enter"]}
+SIZE = (136, 34)
+#: what is pressed for each picture, from the grid on; the demo's finished experiment is the last one
+PICTURES = {
+    "grid": ["G", "right"],
+    "run": ["G", "a", "enter"],
+    "runs": ["2"],
+    "queue": ["3"],
+    "results": ["4"],
+    "corpora": ["5"],
+    "new": ["n"],
+    "compare": ["G", "a", "space", "up", "space", "C"],
+}
 
 
 async def picture(db: Path, keys: list[str]) -> str:
