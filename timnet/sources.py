@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from timnet.corpora import own
+from timnet.corpora import combined, own
 from timnet.corpora.check import CorpusCheck
 from timnet.corpora.findings import Finding
 from timnet.corpora.layout import CorpusSpec
@@ -20,6 +20,7 @@ from timnet.corpora.walk import guess
 from timnet.errors import BadInput, CorpusError
 from timnet.features import published
 from timnet.features.lengths import histogram, length_of, tabs_of
+from timnet.protocols import COMBINED
 from timnet.records import CorpusRecord
 from timnet.registry import Registry
 from timnet.text import clean
@@ -74,6 +75,25 @@ def register_source(registry: Registry, source: Source) -> CorpusRecord:
     return registry.corpora.add(replace(record, name=next(there, record.name)))
 
 
+def combine_sources(
+    registry: Registry, name: str, sources: Sequence[str], classes: Sequence[str] = combined.SHARED
+) -> Source:
+    """Put registered corpora together as the corpus ``name`` (:mod:`timnet.corpora.combined`); nothing is registered.
+
+    Raises :class:`BadInput`, one line: a name that is taken by a known corpus or by another kind of corpus, or
+    sources that cannot be put together.
+    """
+    if canonical(name) in KNOWN:
+        raise BadInput(f"{canonical(name)} is the name of a known corpus; give the combined one another name")
+    _check_name(name)
+    there = {one.name.casefold(): one for one in registry.corpora.ls()}.get(name.casefold())
+    if there is not None and there.layout != COMBINED:
+        raise BadInput(f"{there.name} is there already and is not a combined corpus; give this one another name")
+    record = combined.combine(name, [registry.corpora.get(canonical(source)) for source in sources], classes)
+    record = replace(record, digest=_own_digest(record))
+    return Source(ReadCorpus(record, combined.verdict(record)))
+
+
 def name_of(source: Path) -> str | None:
     """Which known corpus lies in a folder, by the names of its files; None where they are not one's."""
     if not source.is_dir() or own.layout_of(source) != own.FOLDERS:
@@ -84,7 +104,7 @@ def name_of(source: Path) -> str | None:
 def check_source(registry: Registry, name: str, on_progress: Callable[[int, int], None] | None = None) -> CorpusCheck:
     """Compare a registered corpus, whatever it was read from, with its source as it is now."""
     corpus = registry.corpora.get(canonical(name))
-    if corpus.layout in own.LAYOUTS:
+    if corpus.layout in (*own.LAYOUTS, COMBINED):
         return own.check_own(corpus, on_progress)
     if corpus.layout == published.LAYOUT:
         return own.verdict(corpus, _published_findings(corpus))
@@ -120,8 +140,7 @@ def _published_findings(corpus: CorpusRecord) -> list[Finding]:
 def _own(
     name: str, source: Path, length: str, on_progress: Callable[[int, int], None] | None, skip_bad: bool
 ) -> Source:
-    if not _NAME.fullmatch(name):
-        raise BadInput(f"{clean(name)!r} is no name for a corpus; it takes up to 32 letters, digits, _ and -")
+    _check_name(name)
     try:
         found = own.read_own(source, on_progress, skip_bad=skip_bad)
     except CorpusError as error:
@@ -144,6 +163,11 @@ def _own(
     )
     record = replace(record, digest=_own_digest(record))
     return Source(ReadCorpus(record, own.verdict(record, found.findings)), tuple(histogram(found.seconds, samples)))
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise BadInput(f"{clean(name)!r} is no name for a corpus; it takes up to 32 letters, digits, _ and -")
 
 
 def _own_digest(corpus: CorpusRecord) -> str:

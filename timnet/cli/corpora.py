@@ -125,6 +125,52 @@ def add(
     _say_findings(found)
 
 
+@app.command(
+    "combine",
+    epilog=examples("corpora combine CROSS EMODB SAVEE", "corpora combine TWO EMODB EMOVO --classes angry,sad"),
+)
+def combine(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of its own, e.g. CROSS.", show_default=False)],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CORPUS",
+            help="Two registered corpora or more, e.g. EMODB SAVEE.",
+            show_default=False,
+            autocompletion=complete.corpora,
+        ),
+    ],
+    classes: Annotated[
+        str | None,
+        typer.Option("--classes", metavar="NAMES", help="The classes to take; by default the paper's five."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Put corpora together, to train on one and test on another with the protocol cross.
+
+    It has the five classes that the paper's corpora share (angry, fear, happy, neutral, sad) and the paper's 100,000
+    samples. Recordings are read where they lie.
+    """
+    from timnet.corpora.combined import SHARED, counts
+    from timnet.sources import combine_sources, register_source
+
+    with reading(context) as (registry, _):
+        made = combine_sources(registry, name, sources, classes.split(",") if classes is not None else SHARED)
+        record = register_source(registry, made)
+    by_source = counts(record)
+    if as_json:
+        print_json({**made.corpus.found.to_dict(), "sources": by_source})
+        return
+    print_table(
+        ("corpus", *record.classes, "utterances"),
+        [(one, *map(str, found.values()), str(sum(found.values()))) for one, found in by_source.items()],
+        right=(*record.classes, "utterances"),
+    )
+    _say_findings(made.corpus.found)
+    say(f"{record.name}: {len(record.utterances)} utterances; train on it: timnet train {record.name} --protocol cross")
+
+
 @app.command("check", epilog=examples("corpora check EMODB", "corpora check EMODB --json"))
 def check(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Compare a registered corpus with its files now and with the published counts."""

@@ -92,7 +92,7 @@ def read_own(source: Path, on_progress: Callable[[int, int], None] | None = None
         *listing.findings,
         *finding("left out, cannot be used", faults),
         *finding("cut short, the header promises more sound than there is", short),
-        *_doubtful(utterances),
+        *doubtful(utterances),
     )
     return Reading(layout, folder, utterances, seconds, findings)
 
@@ -117,7 +117,7 @@ def check_own(corpus: CorpusRecord, on_progress: Callable[[int, int], None] | No
     findings = (
         *finding("missing or unreadable since the corpus was added", missing),
         *finding("changed since the corpus was added", changed),
-        *_doubtful(corpus.utterances),
+        *doubtful(corpus.utterances),
     )
     return verdict(corpus, findings)
 
@@ -203,7 +203,7 @@ def _check_classes(entries: Sequence[Entry], source: Path) -> None:
         )
 
 
-def _doubtful(utterances: Sequence[Utterance]) -> Iterator[Finding]:
+def doubtful(utterances: Sequence[Utterance]) -> Iterator[Finding]:
     """Sound that stands in more than one utterance: it could be in training and in the test fold."""
     by_content: defaultdict[tuple[str, float, float | None], list[str]] = defaultdict(list)
     by_file: defaultdict[str, list[Utterance]] = defaultdict(list)
