@@ -37,6 +37,8 @@ WIDE = 120
 METRICS = (Metric.ACCURACY, Metric.UAR, Metric.LOSS)
 BANDS = (BandKind.SD, BandKind.SE, BandKind.CI, BandKind.RANGE, BandKind.NONE)
 SIDE_MOST = 24
+#: with more sides, bands hide each other and are shown only when asked for
+BANDS_UP_TO = 4
 
 
 class ComparisonMade(Message):
@@ -66,7 +68,8 @@ class CompareScreen(RegistryScreen):
         #: the selected side
         self.chosen = 1
         self._metric = Metric.ACCURACY
-        self._look = Look(every_fold=False, roles=(Role.VALIDATION,))
+        band = BandKind.SD if len(keys) <= BANDS_UP_TO else BandKind.NONE
+        self._look = Look(every_fold=False, roles=(Role.VALIDATION,), band=band)
         self._folds = False
         self._page: ComparePage | None = None
         self._comparison: Comparison | None = None
@@ -96,6 +99,7 @@ class CompareScreen(RegistryScreen):
         """Nothing has been read yet."""
         super().on_mount()
         self.chart.set_look(self._look)
+        self._tell()
         self._lay_out()
 
     def on_resize(self) -> None:
@@ -170,7 +174,7 @@ class CompareScreen(RegistryScreen):
         rows = rows_of(comparison, folds=self._folds)
         self.table.show(Page(rows, 0, len(rows), None, None))
         self.table.show_column(str(self.chosen))
-        self.table.refresh()
+        self.table.redraw()
         said.update(Text("\n".join(sentences(comparison, self.chosen))))
 
     def _draw(self, row: FactRow, column: Column, colours: Palette) -> Cell:

@@ -122,7 +122,7 @@ class RunsScreen(ListingScreen):
 
     def repaint(self) -> None:
         """The table as well, in the colours of another theme."""
-        self.table.refresh()
+        self.table.redraw()
         self._tell_about()
         super().repaint()
 

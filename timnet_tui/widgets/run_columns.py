@@ -20,6 +20,8 @@ DEFAULT = ("run", "corpus", "protocol", "selection", "epoch", "uar", "war", "pre
 #: beside every score, whatever columns are chosen
 ALWAYS = ("run", "protocol", "selection")
 
+_SCORES: dict[tuple[str, int], Cell] = {}
+
 COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
@@ -94,8 +96,11 @@ def _selection(run: Run, colours: Palette) -> Cell:
 def _score(value: float | None, colours: Palette) -> Cell:
     if value is None:
         return Cell("–", colours.faint)
-    background = heat(value, colours)
-    return Cell(wording.percent(value), ink(background), background)
+    key = (colours.name, round(1000 * value))
+    if key not in _SCORES:  # what reads well on a background takes long to find, and there are few scores
+        background = heat(value, colours)
+        _SCORES[key] = Cell(wording.percent(value), ink(background), background)
+    return _SCORES[key]
 
 
 def _state(run: Run, colours: Palette) -> Cell:

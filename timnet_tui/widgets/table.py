@@ -138,6 +138,8 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         self._from = 0
         self._sort, self._descending = "", False
         self._marks: frozenset[Hashable] = frozenset()
+        #: lines that were drawn of this page, with these columns and marks
+        self._lines: dict[tuple[object, ...], Strip] = {}
 
     # what is shown
 
@@ -183,7 +185,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         marks = frozenset(marks)
         if marks != self._marks:
             self._marks = marks
-            self.refresh()
+            self.redraw()
 
     def _grow(self) -> None:
         colours = palette_of(self.app.current_theme)  # for the width, the colours do not matter
@@ -350,10 +352,15 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
             self._into_view()
         self.post_message(self.Moved())
 
+    def redraw(self) -> None:
+        """Draw every row again, as what is drawn in it has changed."""
+        self._lines.clear()
+        self.refresh()
+
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
         self.virtual_size = Size(width, 1 + self._page.total)
-        self.refresh()
+        self.redraw()
 
     def _visible(self) -> list[tuple[Column, int]]:
         """The columns in view with their widths; the last takes the room that is left."""
@@ -376,7 +383,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
 
     def _more_right(self) -> bool:
         visible = self._visible()
-        return not visible or visible[-1][0] is not self._columns[-1]
+        return bool(self._columns) and (not visible or visible[-1][0] is not self._columns[-1])
 
     def render_line(self, y: int) -> Strip:
         """The titles stay, the rows scroll below them."""
@@ -384,13 +391,16 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         base = self.visual_style.rich_style
         if y == 0:
             return self._whole(self._titles(colours), base)
-        row = self.at_hand(y - 1 + self.scroll_offset.y)
+        place = y - 1 + self.scroll_offset.y
+        row = self.at_hand(place)
         if row is None:
             return Strip.blank(self.size.width, base)
         selected = self._row is not None and row.id == self._row.id
-        if selected:
-            base += style(None, colours.raised)
-        return self._whole(self._line(row, selected, colours), base)
+        key = (place, selected and self.has_focus, selected, self._from, self.size.width, colours.name)
+        if key not in self._lines:
+            below = base + style(None, colours.raised) if selected else base
+            self._lines[key] = self._whole(self._line(row, selected, colours), below)
+        return self._lines[key]
 
     def _titles(self, colours: Palette) -> list[Segment]:
         faint, ordered = style(colours.faint), style(colours.accent, bold=True)
