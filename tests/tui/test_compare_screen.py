@@ -267,3 +267,18 @@ def test_every_format_has_protocol_selection_and_n(filled: Path, tmp_path: Path)
     assert [one["against"] for one in side_objects(found)] == [None, "1", "1", "1", "1"]
     assert {row.name for row in rows_of(found)} >= {"protocol", "selection", "n"}
     assert any("not the same folds" in line for line in sentences(found, 4))
+
+
+def test_the_command_line_writes_the_same_file(filled: Path, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from timnet.cli.app import app
+
+    with Registry.open_read_only(filled) as registry:
+        expected = write_comparison(registry, ["1", "2"], tmp_path / "core.md").read_text()
+    path = tmp_path / "command.md"
+    told = CliRunner().invoke(app, ["--db", str(filled), "runs", "compare", "1", "2", "-o", str(path)])
+    assert told.exit_code == 0, told.output
+    assert path.read_text() == expected
+    refused = CliRunner().invoke(app, ["--db", str(filled), "runs", "compare", "1", "2", "-o", str(tmp_path / "a.doc")])
+    assert refused.exit_code != 0

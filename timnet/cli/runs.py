@@ -6,6 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -195,7 +196,7 @@ def _print_run(run: Run, details: dict[str, object], folder: str) -> None:
     print_confusion(details["confusion"])
 
 
-@app.command("compare", epilog=examples("runs compare 7 8", "runs compare 7.3 8.3", "runs compare 7 8 9 --json"))
+@app.command("compare", epilog=examples("runs compare 7 8", "runs compare 7.3 8.3", "runs compare 7 8 -o both.tex"))
 def compare(
     context: typer.Context,
     ids: Annotated[
@@ -207,6 +208,10 @@ def compare(
         ),
     ],
     folds: Annotated[bool, typer.Option("--folds", help="Print the difference of every fold too.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write it to a .md, .csv, .tex, .json, .xlsx or .png file."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Set experiments or runs side by side: settings that differ, UAR and WAR, paired tests where they are fair.
@@ -216,9 +221,13 @@ def compare(
     """
     from timnet.cli.compare import print_comparison
     from timnet.export import comparison
+    from timnet.export.comparison_file import write_comparison
     from timnet.export.contract_comparison import comparison_object
 
     with reading(context) as (registry, _):
+        if out is not None:
+            say(f"wrote {write_comparison(registry, ids, out)}")
+            return
         found = comparison.compare(registry, ids)
     if as_json:
         print_json(comparison_object(found))
