@@ -49,7 +49,7 @@ def test_the_form_says_what_would_be_queued(registry: Registry) -> None:
         ({"corpora": ("GONE",)}, "corpora", "no corpus 'GONE'"),
         ({"presets": ()}, "presets", "tick a preset"),
         ({"folds": "ten"}, "folds", "is no number of folds"),
-        ({"folds": "5 6"}, "folds", "one number of folds"),
+        ({"folds": "5 6"}, "folds", "is no number of folds; write one whole number"),
         ({"folds": "1"}, "folds", "2 folds or more"),
         ({"only": "0-x"}, "only", "names no fold"),
         ({"only": "11"}, "only", "no fold 11"),

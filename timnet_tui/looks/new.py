@@ -217,7 +217,10 @@ def completed(text: str, cursor: int, names: tuple[str, ...]) -> tuple[str, ...]
 
 
 def _one_number(text: str, what: str) -> int | None:
-    numbers = parse_numbers(text, what)
-    if len(numbers) > 1:
-        raise BadInput(f"{text.strip()!r}: one {what}, please")
+    try:
+        numbers = parse_numbers(text, what)
+    except BadInput:
+        numbers = ()
+    if text.strip() and len(numbers) != 1:
+        raise BadInput(f"{text.strip()!r} is no {what}; write one whole number")
     return numbers[0] if numbers else None

@@ -142,6 +142,8 @@ class QueueScreen(ListingScreen):
         """The line above the runs, and the one below that says what the selected run waits for."""
         colours = palette_of(self.app.current_theme)
         text = Text(no_wrap=True, overflow="ellipsis")
+        if self.marks:
+            text.append(f"● {len(self.marks):,} marked  ", style(colours.accent, bold=True))
         for state, count in self._page.counts.items():
             if count:
                 text.append(f"{GLYPHS[state]} {count:,} {state}  ", style(colours.states[state], bold=True))
@@ -151,8 +153,6 @@ class QueueScreen(ListingScreen):
             text.append(f"all done in about {duration(snapshot.forecast.seconds)}{unmeasured}", style(colours.text))
         elif self._page.counts.get(RunState.QUEUED):
             text.append("how long it takes is not measured yet", style(colours.faint))
-        if self.marks:
-            text.append(f"  ● {len(self.marks):,} marked", style(colours.accent, bold=True))
         self.query_one("#about", Static).update(text)
         row = self.run_table.row
         said = "" if row is None else f"{row.run.key} {_told(row.run)}"
