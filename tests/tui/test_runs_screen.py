@@ -12,6 +12,7 @@ from textual.widgets import Input, OptionList
 
 from tests.support import add_corpus, add_experiment, filled_registry
 from tests.tui.conftest import until
+from tests.tui.fakes import HOSTILE
 from tests.tui.proofs import proves
 from tests.tui.steps import text_of, toasts
 from timnet.records import RunState
@@ -355,3 +356,38 @@ async def test_an_empty_registry_says_what_to_do(tmp_path: Path) -> None:
         for key in ("enter", "space", "asterisk", "C", "T", "m", "Y", "p", "c", "G", "down", "shift+down"):
             await pilot.press(key)
         await until(pilot, lambda: "no run is selected" in toasts(pilot))
+
+
+async def test_hostile_names_tags_and_notes_are_text_and_do_nothing(db: Path) -> None:
+    with Registry.open(db) as registry, registry.db.write():
+        connection = registry.db.connection
+        connection.execute("UPDATE experiments SET preset = ?, note = ?", (HOSTILE, HOSTILE))
+        connection.execute("UPDATE runs SET corpus = ?, error = ?, state = 'failed'", (HOSTILE, HOSTILE))
+        connection.execute("INSERT INTO tags SELECT id, ? FROM experiments", (HOSTILE.split()[0],))
+    async with shown(db, (220, 30)) as pilot:
+        screen(pilot)._take_columns(("corpus", "preset", "tags", "note", "why"))
+        await until(pilot, lambda: any(row.experiment for row in table(pilot)._page.rows))
+        told = text_of(pilot.app)  # type: ignore[arg-type]
+        assert "[@click=app.quit]x[/x]" in told
+        await pilot.press("b", "down", "down", "enter")
+        await until(pilot, lambda: isinstance(table(pilot).row, GroupRow))
+        told += text_of(pilot.app)  # type: ignore[arg-type]
+        await pilot.press("enter")
+        await until(pilot, lambda: screen(pilot).view.filter_text)
+        told += text_of(pilot.app)  # type: ignore[arg-type]
+        await pilot.press("T")
+        await pilot.pause()
+        told += text_of(pilot.app)  # type: ignore[arg-type]
+        assert not any(character in told for character in "\x1b\x07\x9b\u202e\u2028")
+        await pilot.click(offset=(60, 10))
+        assert pilot.app.is_running
+
+
+async def test_without_a_registry_it_says_what_to_do(tmp_path: Path) -> None:
+    app = TimnetApp(tmp_path / "runs.db", Settings())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: app.snapshot is not None)
+        await pilot.press("2")
+        await until(pilot, lambda: "No runs yet" in text_of(app))
+        filled_registry(tmp_path / "runs.db").close()
+        await until(pilot, lambda: "2.10" in text_of(app))

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from timnet.records import Run
 from timnet.registry.groups import BY
 from timnet.registry.order import SORTS
+from timnet.text import clean
 from timnet_tui import bookkeeping
 from timnet_tui.actions import Place, bindings
 from timnet_tui.looks.runs import APART, GroupRow, RunRow, RunsPage, RunsView, RunsWatch
@@ -24,7 +25,7 @@ from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.choose import Choice, Choose, ChooseSeveral
 from timnet_tui.screens.listing import ListingScreen
-from timnet_tui.snapshot import Snapshot
+from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.widgets import run_columns
 from timnet_tui.widgets.filter_bar import FilterBar
 from timnet_tui.widgets.table import ORDER, Cell, Column, Page, RowTable
@@ -102,6 +103,8 @@ class RunsScreen(ListingScreen):
     def show(self, snapshot: Snapshot) -> None:
         """Bring the table up to date, unless the answer is to an earlier question."""
         page, watch = self.answer(RunsPage), snapshot.watch
+        if page is None and snapshot.health is not Health.OK:
+            self._tell_none(clean(snapshot.problem) or EMPTY)
         if page is None or not isinstance(watch, RunsWatch) or not self.view.same_rows(watch):
             return
         self._page = page
@@ -113,12 +116,15 @@ class RunsScreen(ListingScreen):
         self.table.show(Page(rows, page.first, page.total, page.asked, page.place))
         if self.table.unsure and self.table.row is not None:
             self._asked = self.table.row.id
-        self.table.display = bool(page.total)
-        none = self.query_one("#none", Static)
-        none.display = not page.total
-        none.update(NOTHING if self.view.filter_text else EMPTY)
+        self._tell_none("" if page.total else NOTHING if self.view.filter_text else EMPTY)
         self._tell_about()
         self.rewatch()
+
+    def _tell_none(self, why: str) -> None:
+        """Say why there is no row, in place of the table."""
+        none = self.query_one("#none", Static)
+        self.table.display, none.display = not why, bool(why)
+        none.update(why)
 
     def repaint(self) -> None:
         """The table as well, in the colours of another theme."""
