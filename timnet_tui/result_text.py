@@ -53,7 +53,7 @@ def _scores(entry: Entry, metrics: Sequence[str], colours: Palette) -> Text:
 
 
 def _label(entry: Entry, colours: Palette) -> Text:
-    text = Text(f"n {n_of(entry)} ", style(colours.faint), no_wrap=True)
+    text = Text(no_wrap=True).append(f"n {n_of(entry)} ", style(colours.faint))
     if entry.optimistic:
         text.append(f"{OPTIMISTIC} ", style(colours.warning))
     return text.append(f"{clean(entry.protocol)} {clean(entry.selection)}", style(colours.faint))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,18 +21,19 @@ def import_weights(
     corpus: str,
     seed: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> tuple[int, int]:
     """Evaluate published weights in a child process and record them; returns the experiment and its number of folds.
 
     ``seed`` None means: the one in the file's name. Raises :class:`WeightsError` for weights that are broken or
-    belong to another corpus or seed; nothing is then recorded.
+    belong to another corpus or seed, :class:`timnet.errors.Stopped` where ``stop`` was set; nothing is then recorded.
     """
     found = registry.corpora.get(corpus)
     read_for(source, found, seed)
     arguments = {"db": registry.paths.db, "source": source.absolute(), "corpus": found.name, "cache": cache.absolute()}
     words = [f"--{name}={value}" for name, value in arguments.items()]
     words += [] if seed is None else [f"--seed={seed}"]
-    result = run_task("timnet.training.published", words, on_progress)
+    result = run_task("timnet.training.published", words, on_progress, stop=stop)
     return int(result["experiment"]), int(result["folds"])
 
 

@@ -24,6 +24,9 @@ ACTIONS: tuple[Action, ...] = (
     Action("down", ("down", "j"), "down", "Select the cell below, or the run below", "Move", _HERE),
     Action("first", ("g", "home"), "first", "Select the first row", "Move", _HERE),
     Action("last", ("G", "end"), "last", "Select the last row", "Move", _HERE),
+    Action("import_results", ("i",), "import", "Take in what was trained elsewhere: a Keras log, published weights",
+           "Look", (Place.GRID, Place.RESULTS)),
+    Action("demo", ("d",), "demo", "Train the demo in this registry; again: stop making it", "Look", (Place.GRID,)),
     Action("export", ("x",), "export", "Write a table, curves, t-SNE, a confusion matrix or runs to files", "Look",
            _EXPORT, footer=_HERE),
 )  # fmt: skip

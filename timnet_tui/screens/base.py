@@ -17,7 +17,7 @@ from timnet_tui import commands, wording
 from timnet_tui.actions import Place
 from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.confirm import Confirm
-from timnet_tui.snapshot import Snapshot
+from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.watch import Watch
 from timnet_tui.widgets.status import StatusStrip
 from timnet_tui.widgets.tabs import PlaceTabs
@@ -132,7 +132,8 @@ class RegistryScreen(Screen[None]):
     def action_start_worker(self) -> None:
         """Start a worker, after a question where one works already."""
         snapshot = self.timnet.snapshot
-        if snapshot is None or (snapshot.depth and not snapshot.count(RunState.QUEUED)):
+        readable = snapshot is not None and snapshot.health is Health.OK
+        if snapshot is None or not readable or (snapshot.depth and not snapshot.count(RunState.QUEUED)):
             self.timnet.toast(CommandEnded("nothing waits, so a worker would end at once", failed=True))
             return
         count = sum(worker.want is None for worker in snapshot.workers)
@@ -161,6 +162,12 @@ class RegistryScreen(Screen[None]):
             return Subject(f"run {runs[0].key}", experiments, runs[0].fold, what="curves")
         named = f"experiment{'' if len(experiments) == 1 else 's'} {', '.join(map(str, experiments[:4]))}"
         return Subject(named if experiments else "everything", experiments, what="curves")
+
+    def action_import_results(self) -> None:
+        """Ask for what was trained elsewhere."""
+        from timnet_tui.screens.import_results import ImportDialog
+
+        self.app.push_screen(ImportDialog())
 
     def action_export(self) -> None:
         """Choose what to write, and where to."""

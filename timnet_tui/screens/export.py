@@ -190,7 +190,7 @@ class ExportDialog(ModalScreen[None]):
     def _tell(self, made: tuple[Path, ...]) -> None:
         self._made = made
         colours = palette_of(self.app.current_theme)
-        text = Text("written:\n", style(colours.text, bold=True))
+        text = Text().append("written:\n", style(colours.text, bold=True))
         text.append("\n".join(clean(str(path)) for path in made), style(colours.accent))
         self.query_one("#said", Static).update(text)
         self.query_one("#go", Button).label = "Copy the path (Y)"

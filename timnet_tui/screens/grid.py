@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from timnet.records import Run
-from timnet.text import clean
 from timnet_tui.actions import Place, bindings
 from timnet_tui.charts.plot import accuracy_plot, loss_plot
 from timnet_tui.charts.widget import Chart
 from timnet_tui.looks.grid import GridPage, GridWatch
 from timnet_tui.looks.run import Detail
 from timnet_tui.palette import palette_of
-from timnet_tui.render import style
 from timnet_tui.screens.listing import ListingScreen
 from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.widgets.filter_bar import FilterBar
+from timnet_tui.widgets.first_run import FirstRun
 from timnet_tui.widgets.grid import FoldGrid
 from timnet_tui.widgets.title import experiment_title, run_title
 
@@ -55,7 +53,7 @@ class GridScreen(ListingScreen):
                 yield Static(id="about", markup=False)
                 yield Chart(id="accuracy")
                 yield Chart(id="loss")
-        yield Static(id="first", markup=False)
+        yield FirstRun(id="first")
         yield FilterBar(self.timnet.filters, id="filter")
 
     @property
@@ -88,9 +86,9 @@ class GridScreen(ListingScreen):
 
     def _show_nothing(self, snapshot: Snapshot) -> None:
         self.query_one("#body").display = False
-        first = self.query_one("#first", Static)
+        first = self.query_one("#first", FirstRun)
         first.display = True
-        first.update(self._first_run(snapshot))
+        first.show(snapshot)
 
     def _go_where_wanted(self, page: GridPage) -> None:
         """Select what another screen, or the command line, wants selected."""
@@ -188,19 +186,6 @@ class GridScreen(ListingScreen):
         accuracy.show(accuracy_plot(detail), "no epoch is finished yet")
         loss.show(loss_plot(detail, log=self._log_scale), "no epoch is finished yet")
 
-    def _first_run(self, snapshot: Snapshot) -> Text:
-        colours = palette_of(self.app.current_theme)
-        failing = snapshot.health is Health.FAILING
-        title = "The registry cannot be read." if failing else "No experiments yet."
-        where = clean(snapshot.problem or str(snapshot.db))
-        text = Text().append(f"{title}\n", style(colours.text, bold=True))
-        text.append(f"{where}\n\n", style(colours.error if failing else colours.faint))
-        text.append("In another terminal, type one of these; this screen fills by itself.\n\n", style(colours.text))
-        for command, meaning in FIRST_COMMANDS:
-            text.append(f"  {command}\n", style(colours.accent, bold=True))
-            text.append(f"      {meaning}\n", style(colours.faint))
-        return text
-
     # messages and actions
 
     def on_cell_chosen(self) -> None:
@@ -270,9 +255,8 @@ class GridScreen(ListingScreen):
         """From a fold to its experiment and back."""
         self.grid.toggle_whole()
 
-
-FIRST_COMMANDS = (
-    ("timnet demo", "a small made-up corpus, trained and exported in about a minute"),
-    ("timnet corpora add EMODB path/to/EMODB", "tell timnet where a corpus lies"),
-    ("timnet train EMODB --preset github --folds 10", "queue an experiment of ten folds and train it"),
-)
+    def action_demo(self) -> None:
+        """Train the demo here; where there are experiments already, after a question."""
+        first = self.query_one("#first", FirstRun)
+        asked = ("Train the demo here?", "Its corpus and its experiment are added to this registry.")
+        self.ask(None if first.display or first.jobs.all else asked, "Train it", first.demo)
