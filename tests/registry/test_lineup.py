@@ -168,7 +168,8 @@ def test_what_is_left_is_told_run_by_run_and_in_crowds(queue: Registry) -> None:
     kind = kind_of(other.corpus_id, other.config)
     [trains] = queue.lineup.left(RunState.RUNNING, 10)
     assert (trains.run_id, trains.epochs, trains.seconds, trains.kind) == (running, 16, 1.5, kind)
-    lefts = queue.lineup.left(RunState.QUEUED, 3, skip=1)
+    lefts = queue.lineup.left_of([queue.runs.get(key).id for key in ("1.3", "1.2", "2.2")])
+    assert lefts == queue.lineup.left(RunState.QUEUED, 4)[1:]
     assert [queue.runs.by_id(one.run_id).key for one in lefts] == ["2.2", "1.2", "1.3"]
     assert {(one.epochs, one.seconds) for one in lefts} == {(20, None)}
     assert [(one.kind, one.runs, one.epochs) for one in queue.lineup.ahead(4)] == [(kind, 4, 80)]

@@ -15,17 +15,21 @@ from timnet.clock import now
 from timnet.errors import BadInput
 from timnet.records import EventKind, Run, RunState
 from timnet.registry.database import Database, Row
-from timnet.registry.filters import Condition, parse
+from timnet.registry.filters import parse
+from timnet.registry.narrow import SOME, narrow
 from timnet.registry.paces import KIND_COLUMNS, Kind, kind_from
+from timnet.registry.pages import Pages
 from timnet.registry.runs import EVENT_OF, Runs
+from timnet.registry.seek import visible
 from timnet.states import Command
 
 #: in this order the states follow each other; those that ended without a result may be retried
 SECTIONS = (RunState.RUNNING, RunState.QUEUED, RunState.PAUSED, RunState.FAILED, RunState.CANCELLED)
 _CLAIMED, _NEWEST = "runs.priority DESC, runs.place, runs.id", "runs.updated DESC, runs.id DESC"
+#: more runs than any list has
+ALL = 1_000_000_000
 _ENDED = frozenset({RunState.FAILED, RunState.CANCELLED})
 _KINDS = ", ".join(f"{column} AS {name}" for name, column in KIND_COLUMNS.items())
-_TAKEN = f"FROM runs WHERE runs.state = ? AND runs.hidden = 0 ORDER BY {_CLAIMED} LIMIT ? OFFSET ?"
 
 
 class Move(StrEnum):
@@ -98,31 +102,40 @@ class Lineup:
     def __init__(self, db: Database) -> None:
         self.db = db
         self._runs = Runs(db)
+        self._pages = Pages(db)
 
     def line(self, filter_text: str = "", first: int = 0, count: int = 100, asked: int | None = None) -> Line:
         """``count`` runs from place ``first`` on. Raises :class:`BadInput` for a filter that cannot be used."""
-        condition = parse(filter_text)
-        counts = self._counts(condition)
+        counts = self._counts(filter_text)
         total = sum(counts.values())
         first = max(0, min(first, total - count))
         ids: list[int] = []
         skip = first
         for state in SECTIONS:
             if skip < counts[state] and len(ids) < count:
-                ids += self._section(state, condition, skip, count - len(ids))
+                ids += self._section(state, filter_text, skip, count - len(ids))
             skip = max(0, skip - counts[state])
-        place = first + ids.index(asked) if asked in ids else self._place(asked, condition, counts)
+        place = None
+        if asked is not None:
+            place = first + ids.index(asked) if asked in ids else self._place(asked, filter_text, counts)
         return Line(tuple(self._runs.by_ids(ids)), first, counts, place)
 
-    def left(self, state: RunState, count: int, skip: int = 0) -> list[Left]:
-        """What ``count`` runs that train or wait have left, in the order of claims after the first ``skip``."""
+    def left(self, state: RunState, count: int) -> list[Left]:
+        """What the first ``count`` runs that train or wait have left, in the order of claims."""
+        return self._left(f"SELECT runs.id {self._taken()}", (state, count))
+
+    def left_of(self, run_ids: Sequence[int]) -> list[Left]:
+        """What these runs have left, in the order of claims."""
+        return self._left("SELECT value FROM json_each(?)", (json.dumps(list(run_ids)),))
+
+    def _left(self, ids: str, parameters: tuple[object, ...]) -> list[Left]:
         rows = self.db.rows(
             f"""
             SELECT runs.id AS id, max(0, epochs - epoch) AS epochs, last_seconds, {_KINDS}
             FROM runs JOIN experiments ON experiments.id = runs.experiment_id
-            WHERE runs.id IN (SELECT runs.id {_TAKEN}) ORDER BY {_CLAIMED}
+            WHERE runs.id IN ({ids}) ORDER BY {_CLAIMED}
             """,
-            (state, count, skip),
+            parameters,
         )
         return [Left(row["id"], kind_from(row), row["epochs"], row["last_seconds"]) for row in rows]
 
@@ -133,11 +146,11 @@ class Lineup:
             SELECT sum(crowd.runs) AS runs, sum(crowd.epochs) AS epochs, {_KINDS}
             FROM (
                 SELECT experiment_id, count(*) AS runs, sum(max(0, epochs - epoch)) AS epochs
-                FROM (SELECT experiment_id, epochs, epoch {_TAKEN}) GROUP BY experiment_id
+                FROM (SELECT experiment_id, epochs, epoch {self._taken()}) GROUP BY experiment_id
             ) AS crowd
             JOIN experiments ON experiments.id = crowd.experiment_id GROUP BY {", ".join(KIND_COLUMNS)}
             """,
-            (RunState.QUEUED, count, 0),
+            (RunState.QUEUED, count),
         )
         return [Crowd(kind_from(row), row["runs"], row["epochs"]) for row in rows]
 
@@ -290,44 +303,43 @@ class Lineup:
 
     # reading
 
-    def _counts(self, condition: Condition) -> dict[RunState, int]:
-        if not condition.terms:
+    def _taken(self) -> str:
+        return f"FROM runs WHERE runs.state = ? AND {visible(self.db)} ORDER BY {_CLAIMED} LIMIT ?"
+
+    def _counts(self, filter_text: str) -> dict[RunState, int]:
+        if not parse(filter_text).terms:
             counts = self._runs.counts()
             return {state: counts[state] for state in SECTIONS}
-        found = dict(
-            self.db.tuples(
-                f"SELECT state, count(*) FROM runs WHERE state IN ({', '.join('?' * len(SECTIONS))}) AND hidden = 0 "
-                f"AND {condition.sql} GROUP BY state",
-                (*SECTIONS, *condition.parameters),
-            )
-        )
-        return {state: found.get(state.value, 0) for state in SECTIONS}
+        return {state: self._pages.count(_of(state, filter_text), ALL).runs for state in SECTIONS}
 
-    def _section(self, state: RunState, condition: Condition, skip: int, count: int) -> list[int]:
+    def _section(self, state: RunState, filter_text: str, skip: int, count: int) -> list[int]:
+        """The ids of a part of a section; through the smallest set that an index finds for the filter."""
+        condition = parse(_of(state, filter_text))
+        few = narrow(self.db, condition, SOME) if parse(filter_text).terms else None
+        source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else "runs"
         order = _NEWEST if state in _ENDED else _CLAIMED
         found = self.db.tuples(
-            f"SELECT id FROM runs WHERE state = ? AND hidden = 0 AND {condition.sql} ORDER BY {order} LIMIT ? OFFSET ?",
-            (state, *condition.parameters, count, skip),
+            f"SELECT runs.id FROM {source} WHERE {condition.sql} AND {visible(self.db)} ORDER BY {order} LIMIT ? OFFSET ?",
+            (*(few.parameters if few else ()), *condition.parameters, count, skip),
         )
         return [row[0] for row in found]
 
-    def _place(self, run_id: int | None, condition: Condition, counts: Mapping[RunState, int]) -> int | None:
-        row = self.db.row(
-            f"SELECT id, state, priority, place, updated FROM runs WHERE id = ? AND hidden = 0 AND {condition.sql}",
-            (run_id, *condition.parameters),
-        )
+    def _place(self, run_id: int, filter_text: str, counts: Mapping[RunState, int]) -> int | None:
+        row = self.db.row("SELECT state FROM runs WHERE id = ?", (run_id,))
         if row is None or RunState(row["state"]) not in SECTIONS:
             return None
         state = RunState(row["state"])
-        before = "(priority, -place, -id) > (?, ?, ?)"
-        values: tuple[object, ...] = (row["priority"], -row["place"], -row["id"])
-        if state in _ENDED:
-            before, values = "(updated, id) > (?, ?)", (row["updated"], row["id"])
-        ahead = self.db.number(
-            f"SELECT count(*) FROM runs WHERE state = ? AND hidden = 0 AND {before} AND {condition.sql}",
-            (state, *values, *condition.parameters),
-        )
+        ended = state in _ENDED
+        text, sort = _of(state, filter_text), "updated" if ended else "queue"
+        cursor = self._pages.find(run_id, text, sort=sort)
+        if cursor is None:
+            return None
+        ahead = self._pages.rank(cursor, text, sort=sort, descending=ended)
         return sum(counts[one] for one in SECTIONS[: SECTIONS.index(state)]) + ahead
+
+
+def _of(state: RunState, filter_text: str) -> str:
+    return f"state:{state} {filter_text}"
 
 
 def _between(place: float, beyond: float | None, upwards: bool) -> float | None:

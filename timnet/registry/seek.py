@@ -6,7 +6,7 @@ Pages go on from a place (:mod:`timnet.registry.pages`). Who drags a scroll bar 
 from __future__ import annotations
 
 from timnet.registry.database import Database
-from timnet.registry.filters import Condition, parse
+from timnet.registry.filters import parse
 from timnet.registry.narrow import SOME, narrow
 from timnet.registry.order import order_of, stretches
 from timnet.registry.pages import Cursor
@@ -34,7 +34,7 @@ def cursor_at(
     few = narrow(db, condition, SOME)
     source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else f"runs INDEXED BY {order.index}"
     start = few.parameters if few else ()
-    passing = _passing(db, condition)
+    passing = f"{condition.sql} AND {visible(db)}"
     columns = ", ".join(f"runs.{column}" for column in ("id", *order.columns))
     for part in stretches(order, descending=descending, backwards=backwards):
         where = f"FROM {source} WHERE {part.sql} AND {passing}"
@@ -46,7 +46,7 @@ def cursor_at(
     return None
 
 
-def _passing(db: Database, condition: Condition) -> str:
-    """The condition; hidden runs are only looked for where there are any, as no index tells which they are."""
+def visible(db: Database) -> str:
+    """A condition that leaves hidden runs out: only where there are any, as no index tells which they are."""
     hidden = db.number("SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_hidden WHERE hidden LIMIT 1)")
-    return f"{condition.sql} AND runs.hidden = 0" if hidden else condition.sql
+    return "runs.hidden = 0" if hidden else "1"

@@ -91,6 +91,8 @@ class QueueFollower:
         self._stamp: logs.Stamp | None = None
         self._log: tuple[str, ...] = ()
         self._told: tuple[str, ...] | None = None
+        self._crowd: list[Crowd] = []
+        self._crowd_of = (0, 0)
 
     def ask(self, watch: QueueWatch) -> None:
         """Answer another question from now on."""
@@ -107,8 +109,7 @@ class QueueFollower:
         except BadInput as error:
             return QueuePage(asked=watch.asked, problem=str(error), log=self._told)
         measured = paces(registry.db)
-        trains = registry.lineup.left(RunState.RUNNING, RUNNING_AT_MOST)
-        known = _spans(registry, line, trains, measured, workers, bool(watch.filter_text.strip()))
+        known = self._spans(registry, line, measured, workers)
         rows = tuple(QueueRow(run, known.get(run.id, NOBODY_KNOWS)) for run in waiting.explain(line.runs, workers))
         return QueuePage(
             rows=rows,
@@ -134,38 +135,39 @@ class QueueFollower:
             self._log = logs.tail(path) if stamp else ()
         return self._log
 
+    def _spans(
+        self, registry: Registry, line: Line, measured: Mapping[Kind, float], workers: Sequence[Worker]
+    ) -> dict[int, Span]:
+        """When the runs that train and those of a page that wait start and end.
 
-def _spans(
-    registry: Registry,
-    line: Line,
-    trains: Sequence[Left],
-    measured: Mapping[Kind, float],
-    workers: Sequence[Worker],
-    filtered: bool,
-) -> dict[int, Span]:
-    """When the runs that train and those of a page that wait start and end.
+        A short queue is gone through run by run. In a long one, what is ahead of the page is added up by kind; behind
+        a filter it is not known then.
+        """
+        trains = registry.lineup.left(RunState.RUNNING, RUNNING_AT_MOST)
+        filtered = bool(self._watch.filter_text.strip())
+        queued = registry.runs.counts()[RunState.QUEUED] if filtered else line.counts[RunState.QUEUED]
+        page = [run.id for run in line.runs if run.state is RunState.QUEUED]
+        waits: list[Left] = []
+        crowd: list[Crowd] = []
+        if page and queued <= ONE_BY_ONE:
+            waits = registry.lineup.left(RunState.QUEUED, queued)
+        elif page and not filtered:
+            crowd = self._ahead(registry, max(0, line.first - line.counts[RunState.RUNNING]), queued)
+            waits = registry.lineup.left_of(page)
+        places = sum(worker.jobs for worker in workers if worker.want is None)
+        ends, later = spans(
+            [_seconds(one, measured) for one in trains],
+            [Share(0, one.runs, one.epochs, measured.get(one.kind)) for one in crowd],
+            [_seconds(one, measured) for one in waits],
+            places,
+        )
+        return {one.run_id: span for one, span in zip((*trains, *waits), (*ends, *later), strict=True)}
 
-    A short queue is gone through run by run. In a long one, what is ahead of the page is added up by kind; behind a
-    filter it is not known then.
-    """
-    lineup = registry.lineup
-    waits: list[Left] = []
-    crowd: list[Crowd] = []
-    queued = registry.runs.counts()[RunState.QUEUED]
-    if queued <= ONE_BY_ONE:
-        waits = lineup.left(RunState.QUEUED, queued)
-    elif not filtered:
-        ahead = max(0, line.first - line.counts[RunState.RUNNING])
-        crowd = lineup.ahead(ahead)
-        waits = lineup.left(RunState.QUEUED, len(line.runs), ahead)
-    places = sum(worker.jobs for worker in workers if worker.want is None)
-    ends, later = spans(
-        [_seconds(one, measured) for one in trains],
-        [Share(0, one.runs, one.epochs, measured.get(one.kind)) for one in crowd],
-        [_seconds(one, measured) for one in waits],
-        places,
-    )
-    return {one.run_id: span for one, span in zip((*trains, *waits), (*ends, *later), strict=True)}
+    def _ahead(self, registry: Registry, count: int, queued: int) -> list[Crowd]:
+        """What waits ahead of a page. Read again when a run joins or leaves the queue: adding it up takes a while."""
+        if self._crowd_of != (count, queued):
+            self._crowd_of, self._crowd = (count, queued), registry.lineup.ahead(count)
+        return self._crowd
 
 
 def _seconds(left: Left, measured: Mapping[Kind, float]) -> float | None:
