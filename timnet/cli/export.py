@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timnet.cli import complete
-from timnet.cli.context import reading
+from timnet.cli.context import reading, settings_of
 from timnet.cli.help import FilterCommand, examples, filter_text
 from timnet.cli.output import say
 from timnet.errors import BadInput
@@ -35,8 +35,12 @@ Experiments = Annotated[
     ),
 ]
 Folder = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder for the images.")]
-Formats = Annotated[str, typer.Option("--format", metavar="NAMES", help="png, svg; several with commas.")]
+Formats = Annotated[str, typer.Option("--format", metavar="NAMES", help="png, svg, pdf; several with commas.")]
 Fold = Annotated[int | None, typer.Option("--fold", metavar="N", help="This fold alone.")]
+Dark = Annotated[bool, typer.Option("--dark", help="Light ink on a dark ground.")]
+BANDS = ("sd", "se", "ci", "range")
+CELLS = ("both", "counts", "percent")
+PAGES = ("tsne", "confusion", "recall", "curves")
 
 
 @app.command(
@@ -139,44 +143,171 @@ def _write(made: Table | SettingsTable, form: str, out: Path | None) -> None:
         _tell(render_table(made, form).decode())
 
 
-@app.command("curves", epilog=examples("export curves 7 -o figures", "export curves 7 --format svg"))
+@app.command(
+    "curves",
+    epilog=examples(
+        "export curves 7 -o figures", "export curves 7 --band ci --smooth 0.9 --format pdf", "export curves 7 --dark"
+    ),
+)
 def curves(
-    context: typer.Context, experiments: Experiments = None, out: Folder = Path("exports"), form: Formats = "png,svg"
+    context: typer.Context,
+    experiments: Experiments = None,
+    out: Folder = Path("exports"),
+    form: Formats = "png,svg",
+    band: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Around the mean: sd, se, ci (95 %) or range (lowest to highest fold).",
+            autocompletion=complete.one_of(*BANDS),
+        ),
+    ] = "sd",
+    smoothing: Annotated[
+        float,
+        typer.Option("--smooth", metavar="W", help="Smooth the mean's line, 0 to 0.99; the rest stays as measured."),
+    ] = 0.0,
+    dark: Dark = False,
 ) -> None:
     """Mean accuracy and loss over the folds, each fold faint, n shown."""
+    from timnet.export.figures.looks import CurveLook
     from timnet.export.service import export_curves
 
-    _figures(context, experiments, lambda registry, one: export_curves(registry, one, out, _formats(form)))
+    look = CurveLook(band, smoothing)
+    _figures(
+        context,
+        experiments,
+        lambda registry, one: export_curves(registry, one, out, _formats(form), look=look, dark=dark),
+    )
 
 
-@app.command("tsne", epilog=examples("export tsne 7 -o figures", "export tsne 7 --fold 3"))
+@app.command(
+    "tsne",
+    epilog=examples(
+        "export tsne 7 -o figures", "export tsne 7 --fold 3", "export tsne 7 --mfcc --format pdf",
+        "export tsne 7 --all-by 1 --scaled",
+    ),
+)  # fmt: skip
 def tsne(
     context: typer.Context,
     experiments: Experiments = None,
     out: Folder = Path("exports"),
     form: Formats = "png,svg",
     fold: Fold = None,
+    all_by: Annotated[
+        int | None,
+        typer.Option(
+            "--all-by", metavar="N", help="All utterances by fold N's network, those it was trained on faint."
+        ),
+    ] = None,
+    perplexity: Annotated[float, typer.Option(metavar="P", help="About how many neighbours a point looks at.")] = 30.0,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Another seed than the experiment's.")] = None,
+    scaled: Annotated[
+        bool, typer.Option("--scaled", help="First bring each value of the embedding to mean 0 and sd 1.")
+    ] = False,
+    mfcc: Annotated[
+        bool, typer.Option("--mfcc", help="Beside it the input: the same utterances by the means of their MFCCs.")
+    ] = False,
+    dark: Dark = False,
 ) -> None:
-    """t-SNE of the penultimate layer, each utterance embedded by the fold that did not train on it."""
+    """t-SNE of the penultimate layer, each utterance embedded by the fold that did not train on it.
+
+    More than 3000 utterances are placed by openTSNE where it is installed (the extra tsne); the caption says by what.
+    """
+    from timnet.export.placed import Placing
     from timnet.export.service import export_tsne
 
-    _figures(context, experiments, lambda registry, one: export_tsne(registry, one, out, _formats(form), fold=fold))
+    if all_by is not None and fold is not None:
+        raise BadInput("--fold shows one fold's test utterances, --all-by all utterances; give one of them")
+    placing = Placing(perplexity, seed, scaled, everything=all_by is not None)
+    cache = settings_of(context).cache if mfcc else None
+    only = all_by if all_by is not None else fold
+    _figures(
+        context,
+        experiments,
+        lambda registry, one: export_tsne(
+            registry, one, out, _formats(form), fold=only, placing=placing, mfcc=cache, dark=dark
+        ),
+    )
 
 
-@app.command("confusion", epilog=examples("export confusion 7", "export confusion 7 --fold 3"))
+@app.command(
+    "confusion",
+    epilog=examples("export confusion 7", "export confusion 7 --fold 3", "export confusion 7 --cells percent"),
+)
 def confusion(
     context: typer.Context,
     experiments: Experiments = None,
     out: Folder = Path("exports"),
     form: Formats = "png,svg",
     fold: Fold = None,
+    cells: Annotated[
+        str,
+        typer.Option(
+            metavar="WHAT",
+            help="What stands in the cells: both, counts or percent (of the true class).",
+            autocompletion=complete.one_of(*CELLS),
+        ),
+    ] = "both",
+    dark: Dark = False,
 ) -> None:
     """The confusion matrix, pooled over the folds; rows are the truth."""
+    from timnet.export.figures.looks import MatrixLook
     from timnet.export.service import export_confusion
 
+    look = MatrixLook(cells)
     _figures(
-        context, experiments, lambda registry, one: export_confusion(registry, one, out, _formats(form), fold=fold)
+        context,
+        experiments,
+        lambda registry, one: export_confusion(registry, one, out, _formats(form), fold=fold, look=look, dark=dark),
     )
+
+
+@app.command("recall", epilog=examples("export recall 7", "export recall 7 --fold 3 --format pdf"))
+def recall(
+    context: typer.Context,
+    experiments: Experiments = None,
+    out: Folder = Path("exports"),
+    form: Formats = "png,svg",
+    fold: Fold = None,
+    dark: Dark = False,
+) -> None:
+    """The recall of each class with its 95 % interval, by drawing whole speakers."""
+    from timnet.export.service import export_recall
+
+    _figures(
+        context,
+        experiments,
+        lambda registry, one: export_recall(registry, one, out, _formats(form), fold=fold, dark=dark),
+    )
+
+
+@app.command("page", epilog=examples("export page", "export page 7 8 --what confusion --format pdf -o figures"))
+def page(
+    context: typer.Context,
+    experiments: Annotated[
+        list[int] | None,
+        typer.Argument(
+            metavar="EXPERIMENT",
+            help="Experiments; without any, the newest of each corpus that has a finished fold.",
+            show_default=False,
+            autocompletion=complete.experiments,
+        ),
+    ] = None,
+    out: Folder = Path("exports"),
+    form: Formats = "png,svg",
+    what: Annotated[
+        str,
+        typer.Option(metavar="WHAT", help="tsne, confusion, recall or curves.", autocompletion=complete.one_of(*PAGES)),
+    ] = "tsne",
+    dark: Dark = False,
+) -> None:
+    """One figure with a panel for each corpus or experiment, every panel with its protocol, selection and scores."""
+    from timnet.export.page import export_page
+
+    with reading(context) as (registry, _):
+        made = export_page(registry, out, _formats(form), what=what, experiments=experiments or (), dark=dark)
+    for path in made:
+        say(f"wrote {path}")
 
 
 @app.command(

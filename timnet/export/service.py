@@ -6,7 +6,7 @@ Every file appears whole or not at all, and everything is computed before the fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,9 @@ from timnet.errors import BadInput
 from timnet.export import gather, writers
 from timnet.export.contract import fold_object, result_object, run_details, to_json
 from timnet.export.figures.ink import darken
+from timnet.export.figures.looks import CurveLook, MatrixLook
 from timnet.export.figures.style import FORMATS, check_format, format_of, house_style, render
-from timnet.export.placed import placed
+from timnet.export.placed import Placing, place, placed
 from timnet.export.results import fold_rows, result_rows
 from timnet.export.table_files import check_target, one_line_errors, write_table
 from timnet.files import write_bytes, write_text
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
-    "confusion_figure", "curves", "export_confusion", "export_curves", "export_runs", "export_table", "export_tsne",
-    "file_stem", "tsne_figure", "write_table",
+    "confusion_figure", "curves", "export_confusion", "export_curves", "export_recall", "export_runs", "export_table",
+    "export_tsne", "file_stem", "tsne_figure", "write_table",
 ]  # fmt: skip
+
+_CURVES, _MATRIX, _PLACING = CurveLook(), MatrixLook(), Placing()
 
 TABLE_FORMATS = ("csv", "markdown", "json")
 _ALIASES = {"md": "markdown"}
@@ -94,16 +97,17 @@ def export_curves(
     folder: Path,
     formats: Collection[str] = ("png", "svg"),
     *,
+    look: CurveLook = _CURVES,
     dark: bool = False,
 ) -> list[Path]:
     """Draw accuracy and loss over the epochs into ``folder``; returns the files, accuracy first.
 
-    ``dark``: light ink on a dark ground.
+    ``look`` chooses band and smoothing. ``dark``: light ink on a dark ground.
 
     Raises :class:`BadInput` for an unknown experiment or format, no finished epoch, or an unwritable folder.
     """
     experiment = registry.experiments.get(experiment_id)
-    makers = {metric: _curves_maker(registry, experiment, metric) for metric in gather.METRICS}
+    makers = {f"{metric}{look.suffix}": _curves_maker(registry, experiment, metric, look) for metric in gather.METRICS}
     return _export(experiment, folder, formats, makers, dark=dark)
 
 
@@ -114,17 +118,22 @@ def export_tsne(
     formats: Collection[str] = ("png", "svg"),
     *,
     fold: int | None = None,
+    placing: Placing = _PLACING,
+    mfcc: Path | None = None,
     dark: bool = False,
 ) -> list[Path]:
     """Draw the t-SNE of all finished folds, or of one, into ``folder``; returns the files.
 
-    Raises :class:`BadInput` for an unknown experiment, fold or format, no finished fold, no embeddings, too
-    few utterances, or an unwritable folder.
+    ``placing`` says how. ``mfcc``: the cache of features, from which the same utterances are also drawn by what
+    their network is given.
+
+    Raises :class:`BadInput` for an unknown experiment, fold or format, no finished fold, no embeddings or features,
+    too few utterances, or an unwritable folder.
     """
     experiment = registry.experiments.get(experiment_id)
-    return _export(
-        experiment, folder, formats, {part_of("tsne", fold): _tsne_maker(registry, experiment, fold)}, dark=dark
-    )
+    part = f"{part_of('tsne', fold)}{placing.suffix}{'-mfcc' if mfcc else ''}"
+    maker = _tsne_maker(registry, experiment, fold, placing, mfcc)
+    return _export(experiment, folder, formats, {part: maker}, dark=dark)
 
 
 def export_confusion(
@@ -134,6 +143,7 @@ def export_confusion(
     formats: Collection[str] = ("png", "svg"),
     *,
     fold: int | None = None,
+    look: MatrixLook = _MATRIX,
     dark: bool = False,
 ) -> list[Path]:
     """Draw the confusion matrix of all finished folds, or of one, into ``folder``; returns the files.
@@ -142,8 +152,26 @@ def export_confusion(
     folder.
     """
     experiment = registry.experiments.get(experiment_id)
-    maker = _confusion_maker(registry, experiment, fold)
-    return _export(experiment, folder, formats, {part_of("confusion", fold): maker}, dark=dark)
+    maker = _confusion_maker(registry, experiment, fold, look)
+    return _export(experiment, folder, formats, {f"{part_of('confusion', fold)}{look.suffix}": maker}, dark=dark)
+
+
+def export_recall(
+    registry: Registry,
+    experiment_id: int,
+    folder: Path,
+    formats: Collection[str] = ("png", "svg"),
+    *,
+    fold: int | None = None,
+    dark: bool = False,
+) -> list[Path]:
+    """Draw the recall of each class with its interval, of all finished folds or of one; returns the files.
+
+    Raises :class:`BadInput` as :func:`export_confusion` does.
+    """
+    experiment = registry.experiments.get(experiment_id)
+    maker = _recall_maker(registry, experiment, fold)
+    return _export(experiment, folder, formats, {part_of("recall", fold): maker}, dark=dark)
 
 
 # one figure into one file that the caller names
@@ -180,31 +208,55 @@ def part_of(name: str, fold: int | None) -> str:
     return f"{name}-fold{fold}" if fold else name
 
 
-def _curves_maker(registry: Registry, experiment: Experiment, metric: str) -> Callable[[], Figure]:
+def _curves_maker(
+    registry: Registry, experiment: Experiment, metric: str, look: CurveLook = _CURVES
+) -> Callable[[], Figure]:
     def draw() -> Figure:
         from timnet.export.figures.curves import draw_curves
 
         found = gather.fold_curves(registry, experiment, metric)
         classes = len(registry.corpora.by_id(experiment.corpus_id).classes)
-        return draw_curves(experiment, found, classes)
+        return draw_curves(experiment, found, classes, look)
 
     return draw
 
 
-def _tsne_maker(registry: Registry, experiment: Experiment, fold: int | None) -> Callable[[], Figure]:
+def _tsne_maker(
+    registry: Registry,
+    experiment: Experiment,
+    fold: int | None,
+    placing: Placing = _PLACING,
+    mfcc: Path | None = None,
+) -> Callable[[], Figure]:
     def draw() -> Figure:
         from timnet.export.figures.embeddings import draw_tsne
 
-        return draw_tsne(experiment, placed(registry, experiment, fold), fold)
+        made = placed(registry, experiment, fold, placing)
+        given = None
+        if mfcc is not None:
+            given = gather.mfcc_means(registry, experiment, mfcc, made.embedded.item)
+        before = None if given is None else place(made.embedded, given, experiment, placing)
+        return draw_tsne(experiment, made, fold, before)
 
     return draw
 
 
-def _confusion_maker(registry: Registry, experiment: Experiment, fold: int | None) -> Callable[[], Figure]:
+def _confusion_maker(
+    registry: Registry, experiment: Experiment, fold: int | None, look: MatrixLook = _MATRIX
+) -> Callable[[], Figure]:
     def draw() -> Figure:
         from timnet.export.figures.confusion import draw_confusion
 
-        return draw_confusion(experiment, gather.pooled(registry, experiment, fold), fold)
+        return draw_confusion(experiment, gather.pooled(registry, experiment, fold), fold, look)
+
+    return draw
+
+
+def _recall_maker(registry: Registry, experiment: Experiment, fold: int | None) -> Callable[[], Figure]:
+    def draw() -> Figure:
+        from timnet.export.figures.recall import draw_recall
+
+        return draw_recall(experiment, gather.recalls_of(registry, experiment, fold), fold)
 
     return draw
 
@@ -218,20 +270,31 @@ def _export(
     dark: bool,
 ) -> list[Path]:
     """See that all files can be put there, render every figure in every format, then write them all."""
+    names = {file_stem(experiment, part): draw for part, draw in makers.items()}
+    return write_figures(names, folder, formats, dark=dark)
+
+
+def write_figures(
+    makers: Mapping[str, Callable[[], Figure]], folder: Path, formats: Collection[str], *, dark: bool = False
+) -> list[Path]:
+    """Draw figures into files, ``makers`` by the files' names without what a format adds; returns the files.
+
+    Raises :class:`BadInput`: no or an unknown format, an unwritable folder, or what a maker raises.
+    """
     if not formats:
         raise BadInput(f"no image format asked for; there are: {', '.join(FORMATS)}")
     forms = [check_format(form.lower()) for form in dict.fromkeys(formats)]
-    targets = {part: files_of(experiment, part, folder, forms) for part in makers}
+    targets = {name: [folder / f"{name}.{form}" for form in forms] for name in makers}
     for paths in targets.values():
         for path in paths:
             check_target(path)
     images: dict[Path, bytes] = {}
     with house_style():
-        for part, draw in makers.items():
+        for name, draw in makers.items():
             figure = draw()
             if dark:
                 darken(figure)
-            for form, path in zip(forms, targets[part], strict=True):
+            for form, path in zip(forms, targets[name], strict=True):
                 images[path] = render(figure, form)
     for path, image in images.items():
         with one_line_errors(path):

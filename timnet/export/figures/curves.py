@@ -90,7 +90,7 @@ def _draw_line(axes: Axes, line: _Line, look: CurveLook) -> None:
     epochs = range(1, last + 1)
     mean = [by_epoch[epoch].mean if epoch in by_epoch else None for epoch in epochs]
     if look.smoothing:
-        axes.plot(epochs, _gaps(mean), color=line.colour, alpha=0.35, linewidth=0.8, zorder=2.5)
+        axes.plot(epochs, _gaps(mean), color=line.colour, alpha=0.55, linewidth=0.9, zorder=2.5)
     axes.plot(
         epochs, _gaps(smooth(mean, look.smoothing)), color=line.colour, linewidth=1.7,
         label=f"{line.name}, {_count(line.points, look)}", zorder=3, marker=_marker(mean), markersize=4,

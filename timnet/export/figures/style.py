@@ -71,10 +71,10 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def frame(figure: Figure, title: str, subtitle: str, note: str) -> None:
+def frame(figure: Figure, title: str, subtitle: str, note: str, legend: float = 0.0) -> None:
     """Title, the line under it that says which experiment this is, and a note wrapped below the drawing.
 
-    All three are flush left; the axes get the room between them.
+    All three are flush left; the axes get the room between them, but for ``legend`` inches at its top.
     """
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(clean(note), int((width - 2 * MARGIN) * CHARACTERS_PER_INCH))
@@ -83,7 +83,7 @@ def frame(figure: Figure, title: str, subtitle: str, note: str) -> None:
     figure.text(left, 1 - MARGIN / height, clean(title), va="top", fontsize=11, fontweight="bold")
     figure.text(left, 1 - (MARGIN + 0.25) / height, clean(subtitle), va="top", fontsize=8, color=GREY)
     figure.text(left, MARGIN / height, "\n".join(lines), va="bottom", fontsize=7, color=GREY, linespacing=1.25)
-    room = (left, (bottom + 0.06) / height, 1 - 2 * left, 1 - (bottom + 0.06 + HEAD) / height)
+    room = (left, (bottom + 0.06) / height, 1 - 2 * left, 1 - (bottom + 0.06 + HEAD + legend) / height)
     figure.set_layout_engine("constrained", rect=room)
 
 
