@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support import add_corpus, add_experiment, finish, start_next, train
+from timnet.records import TrainingConfig
 from timnet.registry import Registry
 from timnet.registry.load import Share, load
 from timnet.states import Command
@@ -46,3 +47,15 @@ def test_waiting_experiments_come_in_the_order_of_claims(tmp_path: Path) -> None
         assert [share.experiment_id for share in load(registry.db).waiting] == [first.id, second.id]
         registry.runs.prioritise([f"{second.id}.2"], 5)
         assert [share.experiment_id for share in load(registry.db).waiting] == [second.id, first.id]
+
+
+def test_a_pace_holds_for_other_presets_with_the_same_network_and_batch_alone(tmp_path: Path) -> None:
+    with Registry.open(tmp_path / "runs.db") as registry:
+        corpus = add_corpus(registry)
+        add_experiment(registry, corpus, folds=2)
+        other_preset = add_experiment(registry, corpus, folds=2, preset="own", config=TrainingConfig(epochs=9))
+        other_batch = add_experiment(registry, corpus, folds=2, config=TrainingConfig(batch_size=7))
+        train(registry, start_next(registry), 2)
+        seconds = {share.experiment_id: share.seconds for share in load(registry.db).waiting}
+        assert seconds[other_preset.id] == 1.5
+        assert seconds[other_batch.id] is None

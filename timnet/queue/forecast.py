@@ -16,8 +16,8 @@ ONE_BY_ONE = 2000
 class Forecast:
     """``seconds`` until all that runs and waits is done; None when nothing does or nothing was measured.
 
-    ``unmeasured`` runs could not be counted: no epoch of their experiment, nor of another with the same
-    corpus and preset, has been timed yet.
+    ``unmeasured`` runs could not be counted: no epoch of their experiment, nor of another of its kind
+    (:mod:`timnet.registry.paces`), has been timed yet.
     """
 
     seconds: float | None = None

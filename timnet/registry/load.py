@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from timnet.registry.database import Database
+from timnet.registry.paces import KIND_COLUMNS, Kind, paces
 
-#: how far back a pace is looked for where an experiment has none of its own
-NEWEST = 5000
 #: so many experiments are asked for a pace of their own; what waits behind them is far off and may be estimated
 MEASURED_ONE_BY_ONE = 50
 
@@ -16,8 +16,8 @@ MEASURED_ONE_BY_ONE = 50
 class Share:
     """Runs of one experiment that wait, or one that trains. ``epochs`` are left for all of them together.
 
-    ``seconds`` an epoch: the run's own, else the mean of its experiment, else of the newest runs with the same
-    corpus and preset; None where none was timed yet.
+    ``seconds`` an epoch: the run's own, else the mean of its experiment, else of the newest runs of the same
+    kind (:mod:`timnet.registry.paces`); None where none was timed yet.
     """
 
     experiment_id: int
@@ -56,13 +56,13 @@ def load(db: Database) -> Load:
 
 
 class _Pace:
-    """Seconds an epoch, by experiment for the first that wait, by corpus and preset for the others."""
+    """Seconds an epoch, by experiment for the first that wait, by kind for the others."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._asked = 0
-        self._by_kind: dict[tuple[int, str], float] | None = None
-        self._kinds: dict[int, tuple[int, str]] | None = None
+        self._by_kind: Mapping[Kind, float] | None = None
+        self._kinds: dict[int, Kind] = {}
 
     def of(self, experiment_id: int) -> float | None:
         """Seconds an epoch of an experiment's runs."""
@@ -77,21 +77,11 @@ class _Pace:
 
     def _of_kind(self, experiment_id: int) -> float | None:
         if self._by_kind is None:
-            found = self._db.tuples(
-                "SELECT corpus_id, preset, avg(last_seconds) FROM "
-                "(SELECT experiment_id, last_seconds FROM runs ORDER BY id DESC LIMIT ?) AS newest "
-                "JOIN experiments ON experiments.id = newest.experiment_id "
-                "WHERE last_seconds IS NOT NULL GROUP BY corpus_id, preset",
-                (NEWEST,),
+            self._by_kind = paces(self._db)
+            rows = self._db.tuples(
+                f"SELECT id, {', '.join(KIND_COLUMNS.values())} FROM experiments WHERE id IN "
+                "(SELECT experiment_id FROM runs WHERE state IN ('queued', 'running'))"
             )
-            self._by_kind = {(corpus, preset): seconds for corpus, preset, seconds in found}
-        if self._kinds is None:
-            self._kinds = {
-                one: (corpus, preset)
-                for one, corpus, preset in self._db.tuples(
-                    "SELECT id, corpus_id, preset FROM experiments WHERE id IN "
-                    "(SELECT experiment_id FROM runs WHERE state IN ('queued', 'running'))"
-                )
-            }
+            self._kinds = {row[0]: Kind(*row[1:]) for row in rows}
         kind = self._kinds.get(experiment_id)
         return None if kind is None else self._by_kind.get(kind)

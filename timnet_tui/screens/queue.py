@@ -149,8 +149,9 @@ class QueueScreen(ListingScreen):
                 text.append(f"{GLYPHS[state]} {count:,} {state}  ", style(colours.states[state], bold=True))
         snapshot = self.timnet.snapshot
         if snapshot is not None and snapshot.forecast.seconds is not None:
-            unmeasured = f" and {snapshot.forecast.unmeasured:,} not measured" if snapshot.forecast.unmeasured else ""
-            text.append(f"all done in about {duration(snapshot.forecast.seconds)}{unmeasured}", style(colours.text))
+            unmeasured = snapshot.forecast.unmeasured
+            text.append(f"all done in {'over' if unmeasured else 'about'} {duration(snapshot.forecast.seconds)}")
+            text.append(f" ({unmeasured:,} not measured)" if unmeasured else "", style(colours.faint))
         elif self._page.counts.get(RunState.QUEUED):
             text.append("how long it takes is not measured yet", style(colours.faint))
         self.query_one("#about", Static).update(text)
