@@ -126,7 +126,7 @@ class RegistryReader:
             return None
         self._next_liveness = now + LIVENESS_SECONDS
         self._let_go()
-        problem = f"{clean(str(self.db))} is gone; shown is what it last held" if self._ever_open else ""
+        problem = "the registry is gone; shown is what it last held" if self._ever_open else ""
         return self._keep(health=health, problem=problem, workers=(), taken=now)
 
     def _open(self, identity: Identity) -> None:

@@ -79,7 +79,7 @@ class CorporaScreen(RegistryScreen):
             self.table.show(Page(found.rows, 0, len(found.rows)))
             self._go_where_wanted(found)
         if self.focused is None:
-            self.table.focus()
+            self.set_focus(self.table)
         self._show_details()
 
     def _go_where_wanted(self, found: Corpora) -> None:

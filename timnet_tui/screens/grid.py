@@ -77,7 +77,7 @@ class GridScreen(ListingScreen):
         self.query_one("#body").display = True
         self.query_one("#first").display = False
         if not self.grid.has_focus and self.focused is None:
-            self.grid.focus()
+            self.set_focus(self.grid)  # now: later might be after a key that opens the filter
         self.grid.show(page)
         self._go_where_wanted(page)
         self._share_width()

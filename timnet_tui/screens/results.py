@@ -66,7 +66,7 @@ class ResultsScreen(RegistryScreen):
     def body(self) -> ComposeResult:
         """What is shown, the filter, the table, and the selected cell."""
         yield Static(id="what", markup=False)
-        yield FilterBar(id="filter")
+        yield FilterBar(self.timnet.filters, id="filter")
         with Horizontal(id="body"):
             yield ResultGrid(id="table")
             with Vertical(id="made"):
@@ -121,7 +121,7 @@ class ResultsScreen(RegistryScreen):
         nothing.update(Text(clean(page.problem), style(colours.faint)))
         self.table.show(page.table)
         if self.focused is None and page.table is not None:
-            self.table.focus()
+            self.set_focus(self.table)
         self._show_cell()
 
     def _show_cell(self) -> None:
