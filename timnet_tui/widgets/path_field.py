@@ -133,7 +133,8 @@ class PathField(Vertical):
 
     def _show(self, found: Completion) -> None:
         colours = palette_of(self.app.current_theme)
-        line = Text("  ".join(clean(name) for name in found.names) or HINT, style(colours.faint), no_wrap=True)
+        names = found.names if self._input.value else ()
+        line = Text("  ".join(clean(name) for name in names) or HINT, style(colours.faint), no_wrap=True)
         self.query_one(Static).update(line)
 
 
