@@ -311,6 +311,40 @@ def page(
 
 
 @app.command(
+    "report",
+    epilog=examples("export report 7", "export report 7 8 -o paper.html", "export report 7 -o report.md"),
+)
+def report(
+    context: typer.Context,
+    experiments: Experiments = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="report.html or report.md; may be repeated. Without it, both in exports/, named for what they hold.",
+        ),
+    ] = None,
+) -> None:
+    """A report of experiments: results beside published ones, drawings, settings, leakage, environment, comparisons.
+
+    The HTML is one file without scripts that fetches nothing; Markdown has its pictures in a folder beside it.
+    """
+    from timnet.export.report import export_report, report_stem
+
+    with reading(context) as (registry, _):
+        chosen = registry.experiments.ls(_chosen(registry, experiments))
+        stem = report_stem(chosen)
+        paths = out or [Path("exports") / f"{stem}.{form}" for form in ("html", "md")]
+        made = export_report(registry, [one.id for one in chosen], paths)
+    for path in paths:
+        say(f"wrote {path}")
+    if len(made) > len(paths):
+        say(f"wrote {len(made) - len(paths)} pictures into {made[-1].parent}")
+
+
+@app.command(
     "runs", cls=FilterCommand, epilog=examples("export runs corpus:EMODB state:done -o emodb.json", "export runs")
 )
 def runs(
