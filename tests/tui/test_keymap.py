@@ -19,12 +19,12 @@ from timnet_tui.screens.run import RunScreen
 
 
 def test_an_action_gets_other_keys_at_one_place_or_at_all() -> None:
-    one = keymap_of((("grid.pause", "P, f6"),))
-    assert one == Keymap({"grid.pause": ("P", "f6")})
-    assert one.for_textual() == {"grid.pause": "P,f6"}
-    everywhere = keymap_of((("pause", "P"),))
+    one = keymap_of((("grid.pause", "N, f6"),))
+    assert one == Keymap({"grid.pause": ("N", "f6")})
+    assert one.for_textual() == {"grid.pause": "N,f6"}
+    everywhere = keymap_of((("pause", "N"),))
     assert {"grid.pause", "run.pause"} <= set(everywhere.keys)
-    assert set(everywhere.keys.values()) == {("P",)}
+    assert set(everywhere.keys.values()) == {("N",)}
     assert keymap_of((("help", "?"),)).keys == {"anywhere.help": ("question_mark",)}
 
 

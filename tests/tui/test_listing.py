@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -13,7 +14,7 @@ from tests.tui.conftest import until
 from tests.tui.proofs import proves
 from tests.tui.steps import at_run, grid_of, text_of, toasts
 from timnet.errors import UnknownName
-from timnet.records import Experiment
+from timnet.records import Experiment, RunState
 from timnet.registry import Registry
 from timnet.settings import Settings
 from timnet_tui import bookkeeping
@@ -23,6 +24,7 @@ from timnet_tui.screens.compare import CompareScreen
 from timnet_tui.screens.confirm import Confirm
 from timnet_tui.screens.grid import GridScreen
 from timnet_tui.screens.type import TypeLine
+from timnet_tui.widgets.filter_bar import FilterBar
 
 
 @pytest.fixture
@@ -185,6 +187,25 @@ async def test_a_filter_typed_on_one_screen_is_found_again_on_another(db: Path) 
         await pilot.press("slash", "up")
         assert app.screen.query_one(Input).value == "savee"
         await until(pilot, lambda: "3 runs" in text_of(app))
+
+
+@pytest.mark.parametrize("place", ["1", "2", "3"])
+async def test_letters_that_follow_the_slash_at_once_are_typed_and_command_nothing(db: Path, place: str) -> None:
+    app = TimnetApp(db, Settings())
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await at_run(pilot, "2.10")
+        await pilot.press(place)
+        await until(pilot, lambda: app.screen.query(FilterBar))
+        await until(pilot, lambda: app.screen.targets())  # type: ignore[attr-defined]
+        for character in "/pcR/qt":  # as fast as a terminal hands over what is pasted
+            app.post_message(Key("slash" if character == "/" else character, character))
+        line = app.screen.query_one(FilterBar).query_one(Input)
+        await until(pilot, lambda: line.value == "pcR/qt")
+        assert app.is_running
+        assert app.theme == Settings().theme
+        assert not toasts(pilot)
+        with Registry.open_read_only(db) as registry:
+            assert registry.runs.get("2.10").state is RunState.QUEUED
 
 
 def test_what_cannot_be_done_is_said_and_not_raised(tmp_path: Path) -> None:

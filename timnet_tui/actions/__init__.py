@@ -39,6 +39,7 @@ def bindings(place: Place) -> list[Binding | tuple[str, str] | tuple[str, str, s
             show=place in action.footer,
             key_display=key_name(action.keys[0]),
             tooltip=action.help,
+            priority=action.at_once,
             id=f"{place}.{action.id}",
         )
         for action in ACTIONS

@@ -20,7 +20,7 @@ ACTIONS: tuple[Action, ...] = (
            _QUEUE),
     Action("open", ("enter",), "open", "Open the selected run, or the selected worker's log", "Look", _QUEUE),
     Action("filter", ("slash",), "filter", "Show only what passes a filter, e.g. corpus:EMODB", "Look", _QUEUE,
-           footer=_QUEUE),
+           footer=_QUEUE, at_once=True),
     Action("move_up", ("K", "shift+up"), "move up", "Move up in the queue", "Order", _QUEUE, footer=_QUEUE),
     Action("move_down", ("J", "shift+down"), "move down", "Move down in the queue", "Order", _QUEUE),
     Action("move_top", ("less_than_sign",), "to the top", "Move ahead of all that wait", "Order", _QUEUE),

@@ -11,7 +11,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("open", ("enter",), "open", "Open the selected run; of runs put together, list them", "Look", _RUNS,
            footer=_RUNS),
     Action("filter", ("slash",), "filter", "Show only what passes a filter, e.g. corpus:EMODB uar>0.8", "Look", _LISTS,
-           footer=_RUNS),
+           footer=_RUNS, at_once=True),
     Action("sort", ("o",), "sort", "Choose what to sort by", "Look", _RUNS, footer=_RUNS),
     Action("reverse", ("O",), "reverse", "Turn the order round", "Look", _RUNS),
     Action("group", ("b",), "group by", "Put runs together by corpus, preset, tag, ..., with mean, sd and n", "Look",

@@ -29,7 +29,8 @@ class Place(StrEnum):
 class Action:
     """One action: its keys, a word for the footer, a sentence for the help.
 
-    ``footer`` are the places whose footer names it; 80 columns hold about ten.
+    ``footer`` are the places whose footer names it; 80 columns hold about ten. ``at_once`` is for what is followed by
+    typing: it is done before the next key is looked at, so that no letter becomes a command.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Action:
     group: str
     places: tuple[Place, ...]
     footer: tuple[Place, ...] = ()
+    at_once: bool = False
 
 
 #: how keys are written where they are shown

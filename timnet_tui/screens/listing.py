@@ -85,6 +85,12 @@ class ListingScreen(RegistryScreen):
         """The filter."""
         return self.query_one(FilterBar)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The key of the filter is a sign like others while one types a filter."""
+        if action == "filter" and self.ready and self.bar.typing:
+            return False
+        return super().check_action(action, parameters)
+
     def action_filter(self) -> None:
         """Type a filter."""
         self.bar.open()

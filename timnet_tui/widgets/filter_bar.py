@@ -72,7 +72,6 @@ class FilterBar(Vertical):
 
     DEFAULT_CSS = """
     FilterBar { height: auto; background: $panel; display: none; }
-    FilterBar.shown { display: block; }
     FilterBar > #filter-line { height: 1; }
     FilterBar #filter-sign { width: 3; padding: 0 1; }
     FilterBar #filter-text, FilterBar #filter-text:focus { width: 1fr; background: $panel; }
@@ -112,13 +111,13 @@ class FilterBar(Vertical):
     @property
     def typing(self) -> bool:
         """Whether keys go into the filter."""
-        return self._input.has_focus
+        return self.screen.focused is self._input  # has_focus tells it a moment later
 
     def open(self) -> None:
         """Type a filter from now on."""
-        self.add_class("shown")
+        self.display = True
         self._place = None
-        self._input.focus()
+        self.screen.set_focus(self._input)  # now: the next key is the first letter
         if self._input.value and not self._input.value.endswith(" "):
             with self.prevent(Input.Changed):
                 self._input.value += " "  # another term begins
@@ -130,7 +129,7 @@ class FilterBar(Vertical):
         with self.prevent(Input.Changed):
             self._input.value = self._applied = clean(text.strip())
         self._check()
-        self.set_class(bool(self._applied), "shown")
+        self.display = bool(self._applied)
 
     def apply(self, text: str) -> None:
         """Set and apply a filter that was made elsewhere."""
@@ -139,7 +138,7 @@ class FilterBar(Vertical):
         self._check()
         self._apply()
         self._remember()
-        self.set_class(bool(text) or self.typing, "shown")
+        self.display = bool(text) or self.typing
 
     def tell(self, text: str, *, problem: bool = False) -> None:
         """What came of the filter, e.g. how many runs pass; shown while nothing is wrong with what is typed."""
@@ -182,15 +181,16 @@ class FilterBar(Vertical):
 
     def on_descendant_focus(self) -> None:
         """Words are offered while one types."""
-        self.add_class("typing", "shown")
+        self.add_class("typing")
+        self.display = True
 
     def on_descendant_blur(self) -> None:
         """An empty line takes no room once the focus is elsewhere."""
         self.remove_class("typing")
-        self.set_class(bool(self._applied), "shown")
+        self.display = bool(self._applied)
 
     def _leave(self) -> None:
-        self.set_class(bool(self._applied), "shown")
+        self.display = bool(self._applied)
         self.post_message(self.Left(self))
 
     def _check(self) -> None:
