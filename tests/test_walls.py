@@ -57,7 +57,7 @@ def test_importing_the_command_line_loads_no_engine(place: Path) -> None:
     "words",
     [
         ("--help",), ("runs", "ls"), ("runs", "ls", "--json"), ("runs", "ls", "--group", "experiment"),
-        ("corpora", "ls"), ("queue", "ls"), ("runs", "compare", "1", "2"), ("doctor",),
+        ("corpora", "ls"), ("queue", "ls"), ("doctor",),
         ("workers", "ls"), ("export", "table"),
     ],
     ids=" ".join,
@@ -67,8 +67,9 @@ def test_commands_that_look_load_no_engine_and_no_arrays(place: Path, words: tup
     assert not (ENGINE | {"numpy", "textual", "scipy"}) & loaded
 
 
-def test_queueing_loads_no_engine(place: Path) -> None:
-    assert not ENGINE & set(python(running("queue", "add", "EMODB", "--dry-run"), place))
+@pytest.mark.parametrize("words", [("queue", "add", "EMODB", "--dry-run"), ("runs", "compare", "1", "2")], ids=" ".join)
+def test_queueing_and_testing_load_no_engine(place: Path, words: tuple[str, ...]) -> None:
+    assert not ENGINE & set(python(running(*words), place))
 
 
 @pytest.mark.engine
