@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tests.tui.conftest import until
 from tests.tui.fakes import app_with, some_runs
@@ -53,6 +54,7 @@ def test_runs(snap_compare, size: tuple[int, int], theme: str) -> None:  # type:
 def test_filter(snap_compare) -> None:  # type: ignore[no-untyped-def]
     async def typing(pilot: Pilot[None]) -> None:
         await listed(pilot)
+        pilot.app.screen.query_one(Input).cursor_blink = False
         await pilot.press("slash", *"state:running", "space", *"pro")
         await until(pilot, lambda: pilot.app.screen.view.filter_text == "state:running pro")
         await pilot.app.workers.wait_for_complete()
