@@ -19,8 +19,8 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,26 @@ class OwnPreset:
         for values in (self.settings, *made.for_corpus.values()):
             replace(made.config, **values)
         return made
+
+
+def own_of(
+    name: str,
+    source: str,
+    config: TrainingConfig,
+    corpus_tabs: int,
+    protocol: str,
+    folds: int,
+    always: Sequence[str] = (),
+) -> OwnPreset:
+    """The preset that sets what ``config`` sets: what differs from :data:`BASE`, and what is in ``always``.
+
+    ``corpus_tabs`` is what the corpus is described with; the same number is not kept, nor is a number of ``folds``
+    that the corpus decides, so that the preset fits other corpora too.
+    """
+    usual = {**asdict(PRESETS[BASE].config), "tabs": corpus_tabs}
+    settings = {key: value for key, value in asdict(config).items() if value != usual[key] or key in always}
+    split = PROTOCOLS[protocol]
+    return OwnPreset(name, clean(source), BASE, protocol, None if split.each or split.fixed else folds, settings)
 
 
 def presets_in(file: Path) -> dict[str, Preset]:

@@ -12,7 +12,21 @@ import typer
 from typer.main import get_command
 
 from timnet import __version__
-from timnet.cli import corpora, demo, doctor, export, imports, predict, presets, queue, runs, serve, settings, work
+from timnet.cli import (
+    corpora,
+    demo,
+    doctor,
+    export,
+    imports,
+    predict,
+    presets,
+    queue,
+    runs,
+    serve,
+    settings,
+    tune,
+    work,
+)
 from timnet.cli.help import UsageError, complaint, examples
 from timnet.text import clean
 
@@ -32,6 +46,7 @@ app = typer.Typer(
 app.command("demo", short_help="Train on a synthetic corpus, in a minute.", epilog=demo.EXAMPLES)(demo.demo)
 app.command("train", short_help="Queue experiments, train and watch them.", epilog=work.TRAIN_EXAMPLES)(work.train)
 app.command("work", short_help="Work on the queue until nothing waits.", epilog=work.WORK_EXAMPLES)(work.work)
+app.command("tune", short_help="Search for settings, with Optuna.", epilog=tune.EXAMPLES)(tune.tune)
 app.add_typer(corpora.app, name="corpora", short_help="Register and check recordings, extract features.")
 app.add_typer(queue.app, name="queue", short_help="Queue experiments; pause, cancel, retry runs.")
 app.add_typer(runs.app, name="runs", short_help="List, show, compare, tag, watch, remove runs.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -67,25 +66,14 @@ def presets(
 
 
 def _keep(registry: Registry, name: str, experiment_id: int) -> None:
-    from timnet.preset_file import BASE, OwnPreset, check_name, save_own
-    from timnet.records import TrainingConfig
+    from timnet.preset_file import check_name, own_of, save_own
 
     check_name(name)
     experiment = registry.experiments.get(experiment_id)
-    usual = asdict(TrainingConfig())
-    usual["tabs"] = registry.corpora.by_id(experiment.corpus_id).tabs
-    settings = {key: value for key, value in asdict(experiment.config).items() if value != usual[key]}
+    tabs = registry.corpora.by_id(experiment.corpus_id).tabs
     where = f"experiment {experiment.id} ({experiment.corpus}, {experiment.created[:10]}, preset {experiment.preset})"
-    kept = OwnPreset(name, where, BASE, experiment.protocol, _folds(experiment), settings)
+    kept = own_of(name, where, experiment.config, tabs, experiment.protocol, experiment.folds)
     save_own(registry.paths.presets, kept)
-
-
-def _folds(experiment: Any) -> int | None:
-    """How many folds to keep: none where the corpus decides, so that the preset fits other corpora too."""
-    from timnet.protocols import PROTOCOLS
-
-    protocol = PROTOCOLS[experiment.protocol]
-    return None if protocol.each or protocol.fixed else int(experiment.folds)
 
 
 def _show(registry: Registry, name: str | None, corpus: str | None, as_json: bool) -> None:
