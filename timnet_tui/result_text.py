@@ -108,7 +108,7 @@ def _entry(text: Text, entry: Entry, table: Table, colours: Palette) -> None:
         if one.seed_sd is not None:
             text.append(f"  ±{100 * one.seed_sd:.1f} over {one.seeds} seeds", style(colours.faint))
         if metric in entry.best:
-            text.append(f"  {BEST} best of its kind", style(colours.accent))
+            text.append(f"  {BEST} best", style(colours.accent))
         text.append("\n")
     if entry.n < entry.folds or len(entry.seeds) > 1:
         seeds = f", seeds {' '.join(map(str, entry.seeds))}" if len(entry.seeds) > 1 else ""

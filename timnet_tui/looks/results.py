@@ -87,12 +87,19 @@ class ResultsFollower:
             if not found and watch.filter_text:
                 return ResultsPage(problem="no experiment that passes the filter has a finished fold")
             shown = tuple(sorted(sorted(found, reverse=True)[:EXPERIMENTS]))
-            corpora = every_published_corpus() if {watch.rows, watch.cols} == {"corpus", "source"} else ()
-            wanted = () if watch.filter_text else corpora
-            table = build(registry, TableRequest(watch.rows, watch.cols, watch.metrics, shown, wanted))
+            table = build(
+                registry, TableRequest(watch.rows, watch.cols, watch.metrics, shown, self._corpora(registry, shown))
+            )
         except BadInput as error:
             return ResultsPage(problem=str(error))
         return ResultsPage(table, shown, len(found))
+
+    def _corpora(self, registry: Registry, experiments: Sequence[int]) -> tuple[str, ...]:
+        """Ours first, then all that figures are published for; none beside a filter or where nobody's name stands."""
+        if self._watch.filter_text or {self._watch.rows, self._watch.cols} != {"corpus", "source"}:
+            return ()
+        mine = {experiment.corpus for experiment in registry.experiments.ls(experiments)}
+        return (*sorted(mine), *(corpus for corpus in every_published_corpus() if corpus not in mine))
 
 
 @cache
