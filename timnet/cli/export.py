@@ -344,6 +344,27 @@ def report(
         say(f"wrote {len(made) - len(paths)} pictures into {made[-1].parent}")
 
 
+@app.command("bundle", epilog=examples("export bundle 7", "export bundle 7 8 -o paper.zip"))
+def bundle(
+    context: typer.Context,
+    experiments: Annotated[
+        list[int],
+        typer.Argument(
+            metavar="EXPERIMENT", help="Experiments.", show_default=False, autocompletion=complete.experiments
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The zip file.")] = Path("bundle.zip"),
+) -> None:
+    """Pack experiments for another machine: settings, folds, predictions, embeddings, weights; no recordings.
+
+    timnet import bundle brings them into another registry, where the same tables come out.
+    """
+    from timnet.export.bundle import export_bundle
+
+    with reading(context) as (registry, _):
+        _tell(export_bundle(registry, experiments, out))
+
+
 @app.command(
     "runs", cls=FilterCommand, epilog=examples("export runs corpus:EMODB state:done -o emodb.json", "export runs")
 )

@@ -100,3 +100,33 @@ def keras_log(
     for note in made.notes:
         say(f"note: {note}")
     say(f"experiment {made.experiment}: {made.folds} folds, {made.epochs} epochs, {made.checks} checks")
+
+
+@app.command("bundle", epilog=examples("import bundle paper.zip"))
+def bundle(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="ZIP", help="What timnet export bundle has made.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Bring finished experiments from another machine; everything is checked before anything is recorded.
+
+    Their numbers stay the same where they are free here.
+    """
+    from timnet.export.bundle import MANIFEST
+    from timnet.export.contract import run_object
+    from timnet.export.service import export_table
+    from timnet.imports.bundle import read_bundle, record_bundle
+    from timnet.imports.zipped import Zipped
+
+    with Zipped(source, MANIFEST) as archive:
+        read = read_bundle(archive, source.name)
+        with creating(context) as (registry, _):
+            made = record_bundle(registry, archive, read, source.name)
+            numbers = [here for _, here in made.experiments]
+            if as_json:
+                print_json([run_object(run) for one in numbers for run in registry.runs.of_experiment(one)])
+            else:
+                typer.echo(export_table(registry, numbers, "markdown"), nl=False)
+    for note in made.notes:
+        say(f"note: {note}")
+    say(f"imported experiment{'s'[: len(numbers) > 1]} {', '.join(map(str, numbers))}")

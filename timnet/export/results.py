@@ -10,6 +10,10 @@ from timnet.export.published import Published, published_for
 from timnet.records import Experiment, Run, RunState
 from timnet.registry import Registry
 
+BUNDLE = "bundle"
+TRAINED = ("trained", BUNDLE)
+"""The sources of experiments that timnet has trained, on this machine or on another."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
@@ -63,8 +67,8 @@ def source_of(experiment: Experiment) -> str:
 
 
 def maker_of(experiment: Experiment) -> str:
-    """Who trained it: ``timnet``, or what it was imported from."""
-    return "timnet" if experiment.source == "trained" else experiment.source
+    """Who trained it: ``timnet``, here or where a bundle comes from, or what it was imported from."""
+    return "timnet" if experiment.source in TRAINED else experiment.source
 
 
 def scores_of(runs: Sequence[Run]) -> FoldScores:

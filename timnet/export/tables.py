@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from timnet.errors import BadInput
 from timnet.evaluation.statistics import SeedScores, over_seeds
 from timnet.export.published import SOURCES, Published, published
-from timnet.export.results import finished, in_order, maker_of
+from timnet.export.results import TRAINED, finished, in_order, maker_of
 from timnet.protocols import PROTOCOLS
 from timnet.records import Experiment, Run, RunState
 from timnet.registry import Registry
@@ -191,7 +191,7 @@ def _settings(experiment: Experiment) -> tuple[object, ...]:
         experiment.selection,
         experiment.optimistic,
         experiment.preset,
-        experiment.source,
+        maker_of(experiment),
         experiment.folds,
         experiment.config,
     )
@@ -204,7 +204,7 @@ def _entry(group: Sequence[tuple[Experiment, list[Run]]]) -> Entry:
     return Entry(
         corpus=first.corpus,
         source=f"{maker_of(first)} {numbers} {first.preset}".rstrip(),
-        origin=MINE if first.source == "trained" else IMPORTED,
+        origin=MINE if first.source in TRAINED else IMPORTED,
         protocol=first.protocol,
         selection=first.selection,
         optimistic=first.optimistic,

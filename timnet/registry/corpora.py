@@ -52,6 +52,20 @@ class Corpora:
             )
         return self.by_id(corpus_id)
 
+    def keep(self, corpus: CorpusRecord) -> CorpusRecord:
+        """Store a version for experiments alone: nothing lists it and nothing new can be trained on it.
+
+        A version with the same name and digest that is here already is returned as it is.
+        """
+        with self.db.write():
+            known = (corpus.name, corpus.digest)
+            found = self.db.row("SELECT id FROM corpora WHERE name = ? AND digest = ?", known)
+            if found is not None:
+                return self.by_id(int(found["id"]))
+            added = self.add(corpus)
+            self.db.connection.execute("UPDATE corpora SET removed = ? WHERE id = ?", (now(), added.id))
+        return added
+
     def get(self, name: str) -> CorpusRecord:
         """The current version of the corpus ``name`` (any case, or an alias), with its utterances.
 

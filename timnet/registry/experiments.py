@@ -23,7 +23,10 @@ SELECT = """
 
 @dataclass(frozen=True, slots=True)
 class NewExperiment:
-    """What is asked for: ``only`` are the fold numbers to queue, all of them when empty."""
+    """What is asked for: ``only`` are the fold numbers to queue, all of them when empty.
+
+    ``id`` and ``uid`` are given here, unless they come with an experiment from another registry.
+    """
 
     corpus: CorpusRecord
     config: TrainingConfig
@@ -37,6 +40,8 @@ class NewExperiment:
     priority: int = 0
     note: str = ""
     tags: tuple[str, ...] = ()
+    id: int | None = None
+    uid: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +67,11 @@ class Experiments:
 
     def _insert(self, new: NewExperiment) -> int:
         time = now()
-        uid = f"{new.corpus.name.lower()}-{secrets.token_hex(6)}"
+        uid = new.uid or f"{new.corpus.name.lower()}-{secrets.token_hex(6)}"
         selection = new.selection or new.config.selection
         inserted = self.db.table("experiments").insert(
             {
+                **({} if new.id is None else {"id": new.id}),
                 "uid": uid,
                 "corpus_id": new.corpus.id,
                 "protocol": new.protocol,
@@ -238,6 +244,10 @@ class Experiments:
             uids = self._runs_at_rest(experiment_id)
             self.db.connection.execute("DELETE FROM experiments WHERE id = ?", (experiment_id,))
         return uids
+
+    def taken(self) -> dict[str, int]:
+        """The uid and id of every experiment there is, removed ones included."""
+        return dict(self.db.tuples("SELECT uid, id FROM experiments"))
 
     def _row(self, experiment_id: int) -> Row:
         """The row of an experiment, removed or not. Raises :class:`UnknownName`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from timnet.clock import now
 from timnet.errors import Fenced
-from timnet.records import EpochRecord, EventKind, Prediction, RunState, Want
+from timnet.records import Check, EpochMetrics, EpochRecord, Event, EventKind, Prediction, RunState, Want
 from timnet.registry.database import Database
 from timnet.registry.runs import Runs
 from timnet.registry.smoothed import COLUMNS, Smoothed, of_run, values_of
@@ -120,6 +120,21 @@ class Journal:
                 self._event_of_check(record)
             if records:
                 self._set_progress(records[-1])
+
+    def copied(
+        self, metrics: Sequence[EpochMetrics], events: Sequence[Event], best_epoch: int | None, best_value: float | None
+    ) -> None:
+        """Write what another registry holds of this run: all its epochs, and its events with their own times."""
+        with self.db.write():
+            self._own()
+            about = {"run_id": self.run_id, "attempt": self.attempt, "time": now()}
+            self.db.table("epochs").insert_all({**about, **asdict(one)} for one in metrics)
+            self.db.connection.executemany(
+                "INSERT INTO events (run_id, attempt, time, kind, epoch, text) VALUES (?, ?, ?, ?, ?, ?)",
+                [(self.run_id, self.attempt, one.time, one.kind, one.epoch, one.text) for one in events],
+            )
+            if metrics:
+                self._set_progress(EpochRecord(metrics[-1], Check(EventKind.IMPORTED, ""), best_epoch, best_value))
 
     def done(
         self, uar: float | None, war: float, predictions: Iterable[Prediction], embeddings: Path | None, text: str
