@@ -6,6 +6,7 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -123,9 +124,10 @@ class TimnetApp(App[None]):
         self.memory.put("app", {"place": str(place), **theme})
         for screen in self.screen_stack:
             if isinstance(screen, RegistryScreen) and screen.ready:
-                values = screen.remembered()
-                if values:
-                    self.memory.put(screen.PLACE, values)
+                with suppress(NoMatches):  # it is closing: its widgets are being taken away
+                    values = screen.remembered()
+                    if values:
+                        self.memory.put(screen.PLACE, values)
 
     async def action_quit(self) -> None:
         """Close the view, and remember where it was."""
