@@ -89,7 +89,7 @@ class Zipped:
     def _check_one(self, info: zipfile.ZipInfo) -> None:
         name = clean(info.filename)
         mode = info.external_attr >> 16
-        plain = _NAME.fullmatch(info.filename) and (not mode or stat.S_ISREG(mode)) and not info.flag_bits & 1
+        plain = _NAME.fullmatch(info.filename) and stat.S_IFMT(mode) in (0, stat.S_IFREG) and not info.flag_bits & 1
         if not plain or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise BadInput(f"{self._where}: {name} is no plain file inside it; that is no bundle of timnet's")
         if info.file_size > LARGEST_FILE or info.file_size > MOST_RATIO * max(info.compress_size, 1024):
