@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = examples(
     "tune EMODB --trials 40 --protocol loso --only 1-3 --epochs 100",
     "tune EMODB --set lr=1e-4..1e-2,log --set batch=16,32,64",
-    "tune SAVEE --sampler grid --set lr=5e-4,1e-3 --set dropout=.1,.2 --pruner none",
+    "tune SAVEE --sampler grid --set lr=5e-4,1e-3 --set dropout=.1,.2",
 )
 
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
