@@ -17,7 +17,7 @@ def with_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
 
 
-async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until ``holds()``; fails when that takes longer than ``seconds``."""
     for _ in range(int(seconds / 0.02)):
         await pilot.pause()
