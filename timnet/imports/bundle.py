@@ -18,7 +18,7 @@ from timnet.export.bundle import FORMAT, MANIFEST, VERSION
 from timnet.export.confusion import ARTIFACT
 from timnet.export.results import BUNDLE
 from timnet.files import write_bytes
-from timnet.imports.zipped import Zipped
+from timnet.imports.zipped import LARGEST_FILE, Zipped
 from timnet.queue.liveness import proof_of
 from timnet.records import (
     CorpusRecord,
@@ -275,17 +275,21 @@ def _check_run(archive: Zipped, run: BundledRun, new: NewExperiment, tested: dic
 
 
 def _check_arrays(data: bytes, part: str, utterances: int) -> None:
-    """That it is an array file which holds numbers alone. Raises :class:`ValueError` or :class:`BadInput`."""
+    """That it is an array file which holds numbers alone, and no more of them than a file may. Raises."""
     import zipfile
+    import zlib
 
     import numpy as np
 
     try:
-        with io.BytesIO(data) as stream:
-            held = np.load(stream, allow_pickle=False)
-            arrays: list[np.ndarray[Any, Any]] = [held] if part.endswith(".npy") else [held[key] for key in held.files]
-    except (zipfile.BadZipFile, EOFError, OSError, MemoryError) as error:
-        raise BadInput(f"{part} is damaged ({error})") from None
+        if part.endswith(".npz"):
+            with zipfile.ZipFile(io.BytesIO(data)) as inside:
+                if sum(info.file_size for info in inside.infolist()) > LARGEST_FILE:
+                    raise BadInput(f"{part} would take more than {LARGEST_FILE} bytes")
+        held = np.load(io.BytesIO(data), allow_pickle=False)
+        arrays: list[np.ndarray[Any, Any]] = [held] if part.endswith(".npy") else [held[key] for key in held.files]
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, MemoryError, ValueError, NotImplementedError):
+        raise BadInput(f"{part} is damaged, or holds something else than arrays of numbers") from None
     if any(array.dtype.kind not in "fiu" for array in arrays):
         raise BadInput(f"{part} holds something else than numbers")
     if part == "embeddings.npy" and (arrays[0].ndim != 2 or len(arrays[0]) != utterances):
