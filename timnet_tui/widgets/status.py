@@ -9,9 +9,9 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
+from timnet.queue.forecast import duration
 from timnet.records import RunState
 from timnet.text import clean
-from timnet.queue.forecast import duration
 from timnet_tui.machine import Machine
 from timnet_tui.palette import GLYPHS, Palette, palette_of
 from timnet_tui.render import fit, line_of, style
