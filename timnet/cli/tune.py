@@ -196,7 +196,7 @@ def _print(report: StudyReport) -> None:
     from timnet.tuning.tuner import folds_text, value_text
 
     best, search = report.best, report.search
-    say(f"{len(report.trials)} trials: {report.counts}")
+    say(f"trials: {len(report.trials)} ({report.counts})")
     if best is None or best.value is None:
         say("no trial is complete, so there is nothing to keep")
         return
@@ -206,6 +206,6 @@ def _print(report: StudyReport) -> None:
     worth = value_text(search.metric, best.value)
     say(f"trial {best.number}, experiment {best.experiment}: {worth}, mean of {folds_text(len(best.values))}")
     if not report.importances:
-        say(f"what mattered cannot be told yet: {report.complete} trials are complete, {FEWEST} that differ are needed")
+        say(f"what mattered cannot be told yet: complete trials {report.complete}, needed {FEWEST} that differ")
     say(CAUTION)
     say(f"train with them: timnet train {search.corpus.name} --preset {search.save_as}")

@@ -117,7 +117,7 @@ class Tuner:
             if one.experiment is None:
                 self.study.fail(one.number, "the tuner was ended before it was queued")
         if self._open():
-            self._say(f"going on with {len(self._open())} open trials of study {self.search.study}")
+            self._say(f"going on with study {self.search.study}, open trials: {len(self._open())}")
 
     def _adopt(self, experiment_id: int, trials: dict[int, TrialRecord]) -> None:
         """An experiment was queued and its trial does not know: tell it, or give the runs up."""
