@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timnet.errors import BadInput
-from timnet.records import MONITORS, TrainingConfig, is_optimistic
+from timnet.records import MONITORS, VARIANTS, TrainingConfig, is_optimistic
 
 
 @pytest.mark.parametrize(("select", "monitor", "patience"), itertools.product(("last", "best"), MONITORS, (0, 1, 20)))
 def test_the_selection_rule_names_the_data_that_chose_the_epoch(select: str, monitor: str, patience: int) -> None:
-    config = TrainingConfig(select=select, monitor=monitor, patience=patience)
-    data = "test" if monitor in ("val_loss", "val_accuracy", "val_uar") else "train"
+    config = TrainingConfig(select=select, monitor=monitor, patience=patience, inner=0.1)
+    data = "test" if monitor.startswith("val_") else "inner" if monitor.startswith("inner_") else "train"
     if select == "best":
         expected = f"best-{data}"
     elif patience:
@@ -29,8 +29,9 @@ def test_the_selection_rule_names_the_data_that_chose_the_epoch(select: str, mon
 
 
 def test_a_loss_is_to_fall_and_a_score_to_rise() -> None:
-    modes = {monitor: TrainingConfig(monitor=monitor).monitor_mode for monitor in MONITORS}
-    assert modes == {"loss": "min", "val_loss": "min", "accuracy": "max", "val_accuracy": "max", "val_uar": "max"}
+    modes = {monitor: TrainingConfig(monitor=monitor, inner=0.1).monitor_mode for monitor in MONITORS}
+    lower = {"loss", "val_loss", "inner_loss"}
+    assert modes == {monitor: "min" if monitor in lower else "max" for monitor in MONITORS}
 
 
 GOOD_AND_BAD = {
@@ -50,7 +51,10 @@ GOOD_AND_BAD = {
     "monitor": (list(MONITORS), ["", "uar", "VAL_LOSS"]),
     "min_delta": ([0, 5], [-1e-9, math.nan, math.inf]),
     "patience": ([0, 1000], [-1]),
-    "select": (["last", "best"], ["", "first"]),
+    "select": (["last", "best", "average"], ["", "first"]),
+    "average": ([1, 10, 5000], [0, -1]),
+    "inner": ([0, 0.1, 0.5], [-0.1, 0.51, math.nan]),
+    "variant": (list(VARIANTS), ["", "transformer"]),
 }
 
 
@@ -58,7 +62,8 @@ GOOD_AND_BAD = {
 def test_each_setting_has_its_range(name: str) -> None:
     good, bad = GOOD_AND_BAD[name]
     for value in good:
-        assert getattr(TrainingConfig(**{name: value}), name) == value
+        needed = {"inner": 0.1} if name == "monitor" else {}
+        assert getattr(TrainingConfig(**{name: value, **needed}), name) == value
     for value in bad:
         with pytest.raises(BadInput, match=f"^{name} = .* is out of range; allowed: "):
             TrainingConfig(**{name: value})
@@ -72,6 +77,7 @@ def test_each_setting_has_its_range(name: str) -> None:
         min_delta=st.floats(0, 1e300),
         monitor=st.sampled_from(MONITORS),
         select=st.sampled_from(["last", "best"]),
+        inner=st.floats(0.01, 0.5),
     )
 )
 def test_a_configuration_survives_json(config: TrainingConfig) -> None:
@@ -80,5 +86,5 @@ def test_a_configuration_survives_json(config: TrainingConfig) -> None:
 
 
 def test_settings_of_another_version_are_refused() -> None:
-    with pytest.raises(BadInput, match="unknown setting 'colour'; known: batch_size, "):
+    with pytest.raises(BadInput, match="unknown setting 'colour'; known: average, batch_size, "):
         TrainingConfig.from_dict({"epochs": 5, "colour": "red"})

@@ -217,7 +217,11 @@ def _check_config(c: TrainingConfig) -> None:
         ("select", c.select in SELECTS, ", ".join(SELECTS)),
         ("variant", c.variant in VARIANTS, ", ".join(VARIANTS)),
         ("inner", 0 <= c.inner <= 0.5, "a share of the training data from 0 to 0.5"),
-        ("average", 1 <= c.average <= c.epochs or c.select != "average", "1 up to the number of epochs"),
+        (
+            "average",
+            1 <= c.average <= (c.epochs if c.select == "average" else c.average),
+            "1 up to the number of epochs",
+        ),
     )
     for name, good, allowed in ranges:
         if not good:

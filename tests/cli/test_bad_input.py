@@ -60,7 +60,7 @@ QUEUE_ADD = [
     (["--set", "lr=-1"], "learning_rate"),
     (["--set", "epochs=1.5"], "whole number"),
     (["--monitor", "f1"], "val_uar"),
-    (["--select", "worst"], "last or best"),
+    (["--select", "worst"], "last, best, average"),
     (["--protocol", "lucky"], "random"),
     (["--seed", "-1"], "seed"),
     (["--seed", "4294967296"], "seed"),

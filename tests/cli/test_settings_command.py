@@ -34,10 +34,10 @@ def test_a_setting_that_cannot_be_used_is_one_line(cli: Cli, own_place: Path) ->
 
 
 def test_the_actions_are_shown_as_the_settings_name_them(cli: Cli, own_place: Path) -> None:
-    (own_place / "timnet.toml").write_text('[keys]\n"grid.pause" = "P"\nfly = "x"')
+    (own_place / "timnet.toml").write_text('[keys]\n"grid.pause" = "N"\nfly = "x"')
     found = cli("settings", "--keys", "--json")
     keys = {one["action"]: one["keys"] for one in found.json}
-    assert keys["grid.pause"] == ["P"]
+    assert keys["grid.pause"] == ["N"]
     assert keys["run.pause"] == ["p"]
     assert found.err == "keys: there is no action 'fly'; they are listed by: timnet settings --keys\n"
     shown = cli("settings", "--keys")
