@@ -20,7 +20,6 @@ PICTURES = {
     "runs": ["2"],
     "queue": ["3"],
     "results": ["4"],
-    "corpora": ["5"],
     "new": ["n"],
     "compare": ["G", "a", "space", "up", "space", "C"],
 }
