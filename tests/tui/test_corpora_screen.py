@@ -19,7 +19,7 @@ from tests.support import add_experiment
 from tests.tui.conftest import until
 from tests.tui.fakes import HOSTILE
 from tests.tui.proofs import proves
-from tests.tui.steps import text_of, toasts
+from tests.tui.steps import click, text_of, toasts
 from timnet.corpora.fetch import WHERE_TO_ASK
 from timnet.corpora.spec import KNOWN
 from timnet.errors import BadInput, Stopped
@@ -279,10 +279,10 @@ async def test_what_cannot_be_sorted_is_said_in_a_line(registry: Registry, folde
         await pilot.press("enter")  # nothing typed: nothing happens
         assert isinstance(app.screen, AskPath)
         app.screen.query_one(PathField).text = str(folder)
-        await pilot.click("#yes")
+        await click(pilot, "#yes")
         await until(pilot, lambda: "lies in the corpus itself" in toasts(pilot))
         await pilot.press("o")
-        await pilot.click("#no")
+        await click(pilot, "#no")
         assert isinstance(app.screen, CorporaScreen)
     assert sorted(path.name for path in folder.iterdir()) == sorted(NAMES)
 
@@ -397,9 +397,9 @@ async def test_a_corpus_of_ones_own_wants_a_name_and_may_have_a_length(registry:
         screen.query_one("#length", Input).value = "22050"  # what was read is not that any more
         await pilot.pause()
         assert str(screen.query_one("#go", Button).label) == "Read it"
-        await pilot.click("#go")
+        await click(pilot, "#go")
         await until(pilot, lambda: str(screen.query_one("#go", Button).label) == "Register it")
-        await pilot.click("#go")
+        await click(pilot, "#go")
         await until(pilot, lambda: "OTHER is registered" in toasts(pilot))
     assert registry.corpora.get("OTHER").signal_length == 22050
 

@@ -14,7 +14,7 @@ from textual.widgets import Static
 from tests.support import filled_registry
 from tests.tui.conftest import until
 from tests.tui.proofs import proves
-from tests.tui.steps import at_run, text_of, toasts
+from tests.tui.steps import at_run, click, text_of, toasts
 from timnet.errors import Stopped
 from timnet.export.order import FORMATS, Order
 from timnet.registry import Registry
@@ -136,7 +136,7 @@ async def test_only_formats_that_apply_are_offered_and_ink_for_what_is_drawn(reg
         ink.focus()
         await pilot.press("right")
         assert screen.order.dark
-        await pilot.click("#what", offset=(2, 0))
+        await click(pilot, "#what", offset=(2, 0))
         assert screen.order.what == "table"
         assert not screen.order.dark
         formats = screen.query_one("#formats", OptionLine)
@@ -181,5 +181,5 @@ async def test_an_export_is_stopped_by_escape_first(registry: Registry, monkeypa
         await until(pilot, lambda: "1/3" in text_of(app))
         await pilot.press("escape")
         await until(pilot, lambda: "stopped" in said(pilot))
-        await pilot.click("#no")
+        await click(pilot, "#no")
         assert isinstance(app.screen, GridScreen)

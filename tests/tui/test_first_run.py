@@ -15,7 +15,7 @@ from tests.support import add_corpus, add_experiment, filled_registry
 from tests.tui.conftest import until
 from tests.tui.fakes import app_with, snapshot
 from tests.tui.proofs import proves
-from tests.tui.steps import grid_of, text_of, toasts
+from tests.tui.steps import click, grid_of, text_of, toasts
 from timnet.demo import DemoPlace
 from timnet.errors import BadInput, Stopped
 from timnet.records import Experiment
@@ -134,17 +134,17 @@ async def test_a_click_does_what_is_offered(tmp_path: Path, fake: FakeDemo) -> N
         await at_first_run(pilot)
         offers = {offer.action: offer for offer in app.screen.query(Offer)}
         assert list(offers) == ["demo", "show_corpora", "new", "import_results"]
-        await pilot.click(offers["import_results"])
+        await click(pilot, offers["import_results"])
         await until(pilot, lambda: isinstance(app.screen, ImportDialog))
         await pilot.press("escape")
-        await pilot.click(offers["demo"])
+        await click(pilot, offers["demo"])
         await until(pilot, lambda: fake.places)
         fake.go_on.set()
         await until(pilot, lambda: grid_of(pilot).row is not None)
     app = TimnetApp(tmp_path / "other.db", Settings())
     async with app.run_test(size=(80, 24)) as pilot:
         await at_first_run(pilot)
-        await pilot.click(next(offer for offer in app.screen.query(Offer) if offer.action == "show_corpora"))
+        await click(pilot, next(offer for offer in app.screen.query(Offer) if offer.action == "show_corpora"))
         await until(pilot, lambda: isinstance(app.screen, CorporaScreen))
 
 
@@ -196,7 +196,7 @@ async def test_what_cannot_be_imported_is_said_where_it_is_typed(tmp_path: Path,
         screen = app.screen
         screen.query_one("#source", PathField).text = str(tmp_path / name)
         screen.query_one("#corpus", Input).value = "EMODB"
-        await pilot.click("#go")
+        await click(pilot, "#go")
         await until(pilot, lambda: said in str(screen.query_one("#said", Static).content))
-        await pilot.click("#no")
+        await click(pilot, "#no")
     assert not (tmp_path / "runs.db").exists()

@@ -13,7 +13,7 @@ from textual.widgets import Input, Select, SelectionList, Static
 from tests.support import add_corpus, filled_registry, start_next
 from tests.tui.conftest import until
 from tests.tui.proofs import proves
-from tests.tui.steps import at_run, grid_of, text_of, toasts
+from tests.tui.steps import at_run, click, grid_of, text_of, toasts
 from timnet.presets import PRESETS
 from timnet.records import RunState, Utterance
 from timnet.registry import Registry
@@ -221,14 +221,14 @@ async def test_the_mouse_does_it_all(registry: Registry) -> None:
     app = app_on(registry)
     async with app.run_test(size=(120, 40)) as pilot:
         await at_form(pilot)
-        await pilot.click("#corpora", offset=(6, 1))
+        await click(pilot, "#corpora", offset=(6, 1))
         assert form_of(pilot).form.corpora == ("SAVEE",)
         place = list(PRESETS).index("demo")
-        await pilot.click("#presets", offset=(1, place))  # on the sign itself
+        await click(pilot, "#presets", offset=(1, place))  # on the sign itself
         assert form_of(pilot).form.presets == ("github", "demo")
-        await pilot.click("#presets", offset=(6, 0))
+        await click(pilot, "#presets", offset=(6, 0))
         await previewed(pilot, "1 corpus x 4 folds = 4 runs")
-        await pilot.click("#queue")
+        await click(pilot, "#queue")
         await until(pilot, lambda: len(registry.experiments.ls()) == 3)
         assert registry.experiments.get(3).preset == "demo"
 

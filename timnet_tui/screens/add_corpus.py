@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Checkbox, Input, Static
 
@@ -20,11 +17,11 @@ from timnet.registry import Registry
 from timnet.sources import Source, name_of, read_source, register_source
 from timnet.text import clean
 from timnet_tui.corpus_work import counting, failed
-from timnet_tui.jobs import Job, Jobs, Report, Work
+from timnet_tui.jobs import Job, Report, Work
 from timnet_tui.messages import CommandEnded
 from timnet_tui.palette import palette_of
 from timnet_tui.render import style
-from timnet_tui.widgets.job_lines import JobEnded, JobLines
+from timnet_tui.screens.working import WorkingDialog
 from timnet_tui.widgets.path_field import PathField
 
 SUFFIXES = (".npy", ".csv", ".tsv", ".parquet")
@@ -33,19 +30,17 @@ LENGTH = "auto: 95 % whole; samples, or a share such as 90%"
 GUESS, READ = "guess", "read"
 
 
-class AddCorpus(ModalScreen[str | None]):
+class AddCorpus(WorkingDialog[str | None]):
     """Answers the name that is being registered, None when the user leaves it.
 
     ``name`` and ``source`` are filled in where they are known already.
     """
 
-    CSS_PATH = "form.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
+    PATIENCE = 0.0  # it only reads
 
     def __init__(self, name: str = "", source: str = "") -> None:
         super().__init__()
         self._given = (clean(name), source)
-        self.jobs = Jobs(lambda job: self.post_message(JobEnded(job)))
         self._read: Source | None = None
         #: the name is one that was offered: the files' names are worth more
         self._offered = bool(self._given[0])
@@ -70,7 +65,7 @@ class AddCorpus(ModalScreen[str | None]):
             yield Checkbox("leave out recordings that cannot be used", id="skip", compact=True)
             with VerticalScroll(classes="found", can_focus=False):
                 yield Static(id="said", classes="said", markup=False)
-            yield JobLines(self.jobs, "esc", id="jobs")
+            yield self.job_lines()
             with Horizontal(classes="answers"):
                 yield Button("Read it", id="go", variant="primary", compact=True)
                 yield Button("Leave it (esc)", id="no", compact=True)
@@ -113,7 +108,7 @@ class AddCorpus(ModalScreen[str | None]):
     def _forget(self) -> None:
         if self._read is not None:
             self._read = None
-            self._say("")
+            self.say("")
             self._offer("Read it")
 
     # from one step to the next
@@ -139,7 +134,7 @@ class AddCorpus(ModalScreen[str | None]):
             self.action_leave()
 
     def _go(self) -> None:
-        if self.jobs.all:
+        if self.busy:
             return
         if self._read is not None:
             self._register(self._read)
@@ -155,19 +150,16 @@ class AddCorpus(ModalScreen[str | None]):
             self._begin(READ, f"reading {self._typed_name}", job)
 
     def _begin(self, kind: str, title: str, work: Work) -> None:
-        if not self.jobs.all:
-            self._say("")
-            self.jobs.add(Job(title, work, kind))
-            self.query_one(JobLines).look()
+        if not self.busy:
+            self.say("")
+            self.begin(title, work, kind)
 
-    def on_job_ended(self, event: JobEnded) -> None:
+    def ended(self, job: Job) -> None:
         """Show what came of it."""
-        event.stop()
-        job = event.job
         if job.problem:
-            self._say(job.problem, wrong=True)
+            self.say(job.problem, wrong=True)
         elif not job.done:
-            self._say("stopped")
+            self.say("stopped")
         elif job.subject == GUESS:
             self._guessed(job.result)
         else:
@@ -179,7 +171,7 @@ class AddCorpus(ModalScreen[str | None]):
             name = self._typed_name
         self._offered = False
         if name is None:
-            self._say("No known corpus names its files so. Give a corpus of your own a name.")
+            self.say("No known corpus names its files so. Give a corpus of your own a name.")
             field.focus()
             return
         field.value = name
@@ -214,24 +206,8 @@ class AddCorpus(ModalScreen[str | None]):
             lambda: self.app.post_message(_registered(db, source)), thread=True, group="commands", exit_on_error=False
         )
 
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        colours = palette_of(self.app.current_theme)
-        self.query_one("#said", Static).update(Text(clean(text), style(colours.error if wrong else colours.text)))
-
     def _offer(self, label: str) -> None:
         self.query_one("#go", Button).label = label
-
-    def action_leave(self) -> None:
-        """Stop what is at work, or close."""
-        jobs = self.jobs.all
-        if jobs:
-            self.jobs.stop(jobs[0])
-        else:
-            self.dismiss(None)
-
-    def on_unmount(self) -> None:
-        """Nothing goes on without it."""
-        self.jobs.close(0.0)
 
 
 def _guess(path: Path, report: Report, stop: threading.Event) -> str | None:  # noqa: ARG001 - it is quick

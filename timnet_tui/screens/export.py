@@ -13,18 +13,17 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from timnet.export.order import FORMATS, TABLE, Order, carry_out_apart, files_of
 from timnet.text import clean
 from timnet_tui.corpus_work import opened
-from timnet_tui.jobs import Job, Jobs, Report, Work
+from timnet_tui.jobs import Job, Report
 from timnet_tui.messages import CommandEnded
 from timnet_tui.palette import palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.confirm import Confirm
-from timnet_tui.widgets.job_lines import JobEnded, JobLines
+from timnet_tui.screens.working import WorkingDialog
 from timnet_tui.widgets.option_line import OptionLine
 from timnet_tui.widgets.path_field import PathField
 
@@ -54,12 +53,10 @@ class Subject:
     metrics: tuple[str, ...] = ("uar", "war")
 
 
-class ExportDialog(ModalScreen[None]):
+class ExportDialog(WorkingDialog[None]):
     """Chooses, exports with a bar that can be stopped, and ends with the files' paths."""
 
-    CSS_PATH = "form.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "leave"),
         Binding("Y", "copy", "copy the path"),
     ]
 
@@ -67,7 +64,6 @@ class ExportDialog(ModalScreen[None]):
         super().__init__()
         self._subject = subject
         self._made: tuple[Path, ...] = ()
-        self.jobs = Jobs(lambda job: self.post_message(JobEnded(job)))
 
     def compose(self) -> ComposeResult:
         """What, in which formats, where to, and what came of it."""
@@ -84,7 +80,7 @@ class ExportDialog(ModalScreen[None]):
                     yield field
             with VerticalScroll(classes="found", can_focus=False):
                 yield Static(id="said", classes="said", markup=False)
-            yield JobLines(self.jobs, "esc", id="jobs")
+            yield self.job_lines()
             with Horizontal(classes="answers"):
                 yield Button("Export", id="go", variant="primary", compact=True)
                 yield Button("Leave it (esc)", id="no", compact=True)
@@ -152,22 +148,16 @@ class ExportDialog(ModalScreen[None]):
 
     def _go(self) -> None:
         """Look first whether files are there already; then export."""
-        if not self.jobs.all:
+        if not self.busy:
             self._forget()
-            self._begin("look", partial(_there, self._timnet.db, self.order))
+            self.begin("export", partial(_there, self._timnet.db, self.order), "look")
 
-    def _begin(self, kind: str, work: Work) -> None:
-        self.jobs.add(Job("export", work, kind))
-        self.query_one(JobLines).look()
-
-    def on_job_ended(self, event: JobEnded) -> None:
+    def ended(self, job: Job) -> None:
         """Go on, or tell how it ended."""
-        event.stop()
-        job = event.job
         if job.problem:
-            self._say(job.problem, wrong=True)
+            self.say(job.problem, wrong=True)
         elif not job.done:
-            self._say("stopped; nothing was left half-written")
+            self.say("stopped; nothing was left half-written")
         elif job.subject == "look":
             order, there = job.result
             self._ask(order, there)
@@ -178,7 +168,7 @@ class ExportDialog(ModalScreen[None]):
         def export(agreed: bool | None) -> None:
             if agreed:
                 final = replace(order, replace=bool(there))
-                self._begin("export", partial(_export, self._timnet.db, final))
+                self.begin("export", partial(_export, self._timnet.db, final), "export")
 
         if not there:
             export(True)
@@ -201,12 +191,8 @@ class ExportDialog(ModalScreen[None]):
 
     def _forget(self) -> None:
         self._made = ()
-        self._say("")
+        self.say("")
         self.query_one("#go", Button).label = "Export"
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        colours = palette_of(self.app.current_theme)
-        self.query_one("#said", Static).update(Text(clean(text), style(colours.error if wrong else colours.text)))
 
     @property
     def _timnet(self) -> TimnetApp:
@@ -220,18 +206,6 @@ class ExportDialog(ModalScreen[None]):
             return
         self.app.copy_to_clipboard("\n".join(map(str, self._made)))
         self._timnet.toast(CommandEnded("path copied" if len(self._made) == 1 else f"{len(self._made)} paths copied"))
-
-    def action_leave(self) -> None:
-        """Stop what is at work, or close."""
-        jobs = self.jobs.all
-        if jobs:
-            self.jobs.stop(jobs[0])
-        else:
-            self.dismiss(None)
-
-    def on_unmount(self) -> None:
-        """Nothing goes on without it."""
-        self.jobs.close()
 
 
 def _word(what: str) -> str:

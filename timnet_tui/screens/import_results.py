@@ -5,13 +5,10 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, cast
 
-from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Button, Input, Static
 
@@ -19,11 +16,9 @@ from timnet.corpora.spec import KNOWN
 from timnet.registry import Registry
 from timnet.text import clean
 from timnet_tui.corpus_work import opened
-from timnet_tui.jobs import Job, Jobs, Report
+from timnet_tui.jobs import Job, Report
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import palette_of
-from timnet_tui.render import style
-from timnet_tui.widgets.job_lines import JobEnded, JobLines
+from timnet_tui.screens.working import WorkingDialog
 from timnet_tui.widgets.path_field import PathField
 
 if TYPE_CHECKING:
@@ -36,15 +31,8 @@ HINT = (
 LOGS, SHEETS = (".txt", ".log"), (".xlsx",)
 
 
-class ImportDialog(ModalScreen[None]):
+class ImportDialog(WorkingDialog[None]):
     """Asks for the files, imports with a bar, and says what came of it."""
-
-    CSS_PATH = "form.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs = Jobs(lambda job: self.post_message(JobEnded(job)))
 
     def compose(self) -> ComposeResult:
         """The files, the corpus, and what came of it."""
@@ -63,7 +51,7 @@ class ImportDialog(ModalScreen[None]):
                 yield PathField("", "of a log; may be left empty", SHEETS, id="sheets")
             with VerticalScroll(classes="found", can_focus=False):
                 yield Static(id="said", classes="said", markup=False)
-            yield JobLines(self.jobs, "esc", id="jobs")
+            yield self.job_lines()
             with Horizontal(classes="answers"):
                 yield Button("Import", id="go", variant="primary", compact=True)
                 yield Button("Leave it (esc)", id="no", compact=True)
@@ -91,7 +79,7 @@ class ImportDialog(ModalScreen[None]):
         """Import, or go to what is missing."""
         source = self.query_one("#source", PathField).path
         corpus = self.query_one("#corpus", Input)
-        if self.jobs.all:
+        if self.busy:
             return
         if source is None:
             self.query_one("#source", PathField).focus()
@@ -105,37 +93,18 @@ class ImportDialog(ModalScreen[None]):
                 work = partial(import_log, timnet.db, source, name, sheets)
             else:
                 work = partial(import_weights_of, timnet.db, timnet.settings.cache, source, name)
-            self._say("")
-            self.jobs.add(Job(f"import {source.name}", work))
-            self.query_one(JobLines).look()
+            self.say("")
+            self.begin(f"import {source.name}", work)
 
-    def on_job_ended(self, event: JobEnded) -> None:
+    def ended(self, job: Job) -> None:
         """Say what came of it; an import that is done closes this."""
-        event.stop()
-        job = event.job
         if job.problem:
-            self._say(job.problem, wrong=True)
+            self.say(job.problem, wrong=True)
         elif not job.done:
-            self._say("stopped; nothing was recorded")
+            self.say("stopped; nothing was recorded")
         else:
             cast("TimnetApp", self.app).on_command_ended(CommandEnded(job.result))
             self.dismiss(None)
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        colours = palette_of(self.app.current_theme)
-        self.query_one("#said", Static).update(Text(clean(text), style(colours.error if wrong else colours.text)))
-
-    def action_leave(self) -> None:
-        """Stop what is at work, or close."""
-        jobs = self.jobs.all
-        if jobs:
-            self.jobs.stop(jobs[0])
-        else:
-            self.dismiss(None)
-
-    def on_unmount(self) -> None:
-        """Nothing goes on without it."""
-        self.jobs.close()
 
 
 def import_log(db: Path, source: Path, corpus: str, sheets: Path | None, report: Report, stop: threading.Event) -> str:  # noqa: ARG001 - it is quick, and all or nothing

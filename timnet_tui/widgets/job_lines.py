@@ -27,18 +27,29 @@ class JobEnded(Message):
 
 
 class JobLines(Widget):
-    """Takes no room while nothing is at work."""
+    """Takes no room while nothing is at work, unless it ``keeps_room`` for one line."""
 
     DEFAULT_CSS = "JobLines { height: auto; background: $panel; display: none; }"
 
-    def __init__(self, jobs: Jobs, stop_key: str = "c", *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(
+        self,
+        jobs: Jobs,
+        stop_key: str = "c",
+        *,
+        keeps_room: bool = False,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+    ) -> None:
         super().__init__(id=id)
+        self._keeps_room = keeps_room
         self._jobs = jobs
         self._stop_key = stop_key
         self._shown: tuple[Job, ...] = ()
 
     def on_mount(self) -> None:
         """Look again and again, as jobs tell nobody how far they are."""
+        if self._keeps_room:
+            self.styles.height = 1
+            self.display = True
         self.set_interval(REDRAW_SECONDS, self.look)
 
     def look(self) -> None:
@@ -47,7 +58,7 @@ class JobLines(Widget):
         if not jobs and not self._shown:
             return
         if len(jobs) != len(self._shown):
-            self.display = bool(jobs)
+            self.display = bool(jobs) or self._keeps_room
             self.styles.height = max(1, len(jobs))
         self._shown = jobs
         self.refresh()
