@@ -15,6 +15,7 @@ from timnet.text import clean
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from timnet.evaluation.summary import Summary
     from timnet.tasks import Progress
 
 GAP = 2
@@ -122,6 +123,17 @@ def fitting_columns(
 def score(value: float | None) -> str:
     """A fraction as per cent with two decimals; a dash for none."""
     return "–" if value is None else f"{value * 100:.2f}"
+
+
+def mean_text(summary: Summary, n: int) -> str:
+    """``84.80 ± 7.97``; the mean alone where there is one value, a dash where there is none.
+
+    Where the mean is not over all ``n`` folds that stand beside it, its own n follows.
+    """
+    if summary.mean is None:
+        return score(None)
+    spread = "" if summary.sd is None else f" ± {score(summary.sd)}"
+    return f"{score(summary.mean)}{spread}{'' if summary.n == n else f' (n = {summary.n})'}"
 
 
 def describe(experiment: Experiment) -> str:

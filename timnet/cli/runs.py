@@ -16,7 +16,7 @@ from timnet.cli.columns import COLUMNS, chosen, table
 from timnet.cli.context import reading
 from timnet.cli.groups import fields_of, list_groups
 from timnet.cli.help import FilterCommand, examples, filter_text
-from timnet.cli.output import print_json, print_table, say, selection_text
+from timnet.cli.output import mean_text, print_json, print_table, say, selection_text
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
 
@@ -128,7 +128,6 @@ def ls(
 
 
 def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) -> None:
-    from timnet.cli.compare import mean_text
     from timnet.export.contract import experiment_object
     from timnet.export.results import finished, scores_of
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from timnet.evaluation.paired import CorrectedT
 from timnet.export.comparison import Comparison, Difference, compare
-from timnet.export.comparison_words import rows_of, selection_text, sentences
+from timnet.export.comparison_words import rows_of, said_of_all, selection_text
 from timnet.export.contract import Object, number, to_json
 from timnet.export.contract_comparison import comparison_object
 from timnet.export.layout import Grid, Group, Line, Printed
@@ -43,9 +43,8 @@ def comparison_grid(comparison: Comparison) -> Grid:
     )
     rows = [row for row in rows_of(comparison) if row.name not in ("protocol", "selection")]
     lines = tuple(Line(row.name.strip(), "", tuple(Printed(cell) for cell in row.cells)) for row in rows)
-    notes = [sentence for place in range(len(comparison.sides)) for sentence in sentences(comparison, place)]
     title = f"Comparison of {', '.join(side.key for side in comparison.sides)}"
-    return Grid(title, "", groups, lines, tuple(dict.fromkeys(notes)))
+    return Grid(title, "", groups, lines, tuple(said_of_all(comparison)))
 
 
 def side_objects(comparison: Comparison) -> list[Object]:

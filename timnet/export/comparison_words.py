@@ -94,8 +94,13 @@ def _delta(difference: Difference, paired: Summary, of_means: float | None) -> s
 
 def _folds(comparison: Comparison) -> list[FactRow]:
     numbers = sorted({fold.fold for one in comparison.differences for fold in one.folds})
-    by_fold = [{fold.fold: fold.uar for fold in one.folds} for one in comparison.differences]
-    return [FactRow(f"  UAR, fold {number}", ("", *(signed(one.get(number)) for one in by_fold))) for number in numbers]
+    uar = [{fold.fold: fold.uar for fold in one.folds} for one in comparison.differences]
+    war = [{fold.fold: fold.war for fold in one.folds} for one in comparison.differences]
+    return [
+        FactRow(f"  {name}, fold {number}", ("", *(signed(one.get(number)) for one in by_fold)))
+        for name, by_fold in (("UAR", uar), ("WAR", war))
+        for number in numbers
+    ]
 
 
 def _pooled(sides: Sequence[Side]) -> list[FactRow]:
@@ -131,6 +136,12 @@ def sentences(comparison: Comparison, place: int) -> list[str]:
     if place:
         said = [*_against(comparison.differences[place - 1]), *said]
     return said
+
+
+def said_of_all(comparison: Comparison) -> list[str]:
+    """The sentences on every side, each beginning with the side that it is about."""
+    sides = enumerate(comparison.sides)
+    return [f"#{side.key}: {line}" for place, side in sides for line in sentences(comparison, place)]
 
 
 def _against(difference: Difference) -> list[str]:

@@ -16,7 +16,7 @@ from timnet import __version__
 from timnet.errors import BadInput
 from timnet.export import gather
 from timnet.export.comparison import compare
-from timnet.export.comparison_words import rows_of, sentences
+from timnet.export.comparison_words import rows_of, said_of_all
 from timnet.export.evidence import interval_of, pooled_of, tested_folds
 from timnet.export.figures.ink import darken
 from timnet.export.figures.style import house_style, render
@@ -136,7 +136,7 @@ def _comparison(registry: Registry, experiments: Sequence[Experiment]) -> list[P
     except BadInput as error:
         return [Heading(2, "Comparison"), Words(f"Not made: {error}.")]
     header = ("", *(f"#{side.key}" for side in found.sides))
-    said = [Words(f"#{side.key}: {line}") for place, side in enumerate(found.sides) for line in sentences(found, place)]
+    said = [Words(line) for line in said_of_all(found)]
     return [
         Heading(2, "Comparison"),
         Words(f"Each against #{found.sides[0].key}; differences are in percentage points."),
