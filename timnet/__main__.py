@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 
 from timnet.errors import TimnetError, as_disk_full
 from timnet.text import clean
@@ -18,9 +19,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # where a character cannot be shown stands '?', not a traceback
         sys.stdout.reconfigure(errors="replace")
     try:
-        from timnet.cli.app import run
-
-        status = run(_db_first(sys.argv[1:]))
+        status = _run(_db_first(sys.argv[1:]))
         sys.stdout.flush()
     except BrokenPipeError:  # `timnet runs ls | head`: the reader has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -31,6 +30,25 @@ def main() -> None:
     except (TimnetError, OSError, UnicodeEncodeError) as error:
         status = _complain(error)
     sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; where the line names none, the interface, without loading what reads commands."""
+    match arguments:
+        case []:
+            db = None
+        case ["--db", path]:
+            db = Path(path)
+        case [one] if one.startswith("--db="):
+            db = Path(one.removeprefix("--db="))
+        case _:
+            from timnet.cli.app import run
+
+            return run(arguments)
+    from timnet.cli.interface import open_on
+
+    open_on(db)
+    return 0
 
 
 def _db_first(arguments: list[str]) -> list[str]:

@@ -288,6 +288,6 @@ def run(db: Path, settings: Settings, open_experiment: int | None = None) -> Non
     """Open the terminal interface on a registry, which need not be there yet."""
     sys.setswitchinterval(SWITCH_SECONDS)
     # what has been loaded stays: to look through it in every full collection would stop the screen for 0.1 s
-    gc.collect()
     gc.freeze()
+    gc.enable()
     TimnetApp(db, settings, open_experiment, memory=Memory(db)).run()

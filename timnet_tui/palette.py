@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from timnet.records import RunState, Want
@@ -221,6 +222,7 @@ def mix(first: RGB, second: RGB, share: float) -> RGB:
     return red, green, blue
 
 
+@lru_cache(1024)
 def ink(background: RGB) -> RGB:
     """Black or white, whichever reads better on ``background``."""
     return max((0, 0, 0), (255, 255, 255), key=lambda colour: contrast(colour, background))

@@ -101,10 +101,7 @@ def timnet(
     """Without a command: the full-screen interface on ./runs.db."""
     if context.invoked_subcommand is not None:
         return
-    from timnet.cli.context import need_terminal, settings_of
+    from timnet.cli.context import settings_of
+    from timnet.cli.interface import open_interface
 
-    chosen = settings_of(context)
-    need_terminal()
-    from timnet_tui.app import run as run_interface
-
-    run_interface(chosen.db, chosen)
+    open_interface(settings_of(context))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from timnet.errors import BadInput
 from timnet.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -23,12 +21,6 @@ def settings_of(context: typer.Context) -> Settings:
     settings = load()
     db: Path | None = context.find_root().params.get("db")
     return settings if db is None else replace(settings, db=db)
-
-
-def need_terminal() -> None:
-    """Refuse to draw the full-screen interface where nobody could see it."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise BadInput("the full-screen interface needs a terminal; commands that need none: timnet --help")
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from timnet.cli.context import need_terminal, settings_of
+from timnet.cli.context import settings_of
 from timnet.cli.help import examples
+from timnet.cli.interface import need_terminal
 from timnet.cli.output import progress_bar, say
 
 EXAMPLES = examples("demo", "demo --into try-it --no-tui")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import ceil
 
 from timnet.errors import TimnetError
-from timnet.preset_file import presets_or_shipped
 from timnet.records import Experiment, Run, TrainingConfig
 from timnet.registry import Registry
 
@@ -43,6 +42,8 @@ def background_of(registry: Registry, experiment: Experiment) -> Background:
         corpus = registry.corpora.by_id(experiment.corpus_id)
     except TimnetError:
         return Background()
+    from timnet.preset_file import presets_or_shipped
+
     presets = presets_or_shipped(registry.paths.presets)
     preset = presets.get(experiment.preset) if experiment.source == "trained" else None
     return Background(

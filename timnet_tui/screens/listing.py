@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from timnet.export.comparison import FEWEST, MOST
 from timnet.records import Run
 from timnet_tui import bookkeeping
 from timnet_tui.messages import CommandEnded
@@ -117,6 +116,7 @@ class ListingScreen(RegistryScreen):
 
     def action_compare(self) -> None:
         """Compare what is marked: runs, or the experiments that they are of."""
+        from timnet.export.comparison import FEWEST, MOST
         from timnet_tui.screens.choose import Choice, Choose
 
         runs, experiments = _sides(self._marks.values())
