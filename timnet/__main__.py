@@ -35,7 +35,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     """Run a command; where the line names none, the interface, without loading what reads commands."""
     match arguments:
-        case []:
+        case [] if "_TIMNET_COMPLETE" not in os.environ:  # else the shell asks what could be typed
             db = None
         case ["--db", path]:
             db = Path(path)

@@ -11,12 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.support import filled_registry
 from timnet.errors import BadInput, DiskFull, RegistryError
-from timnet.registry import Registry, database
-from timnet.registry.filesystem import NETWORK, filesystem_of
+from timnet.registry import Registry, database, filesystem
+from timnet.registry.filesystem import NETWORK, filesystem_of, mounted
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS
 
 
@@ -306,6 +307,18 @@ def test_the_filesystem_of_a_folder_is_that_of_its_longest_and_latest_mount_poin
     assert filesystem_of(Path("/x"), []) == ""
     assert {"nfs", "nfs4", "cifs", "smb3", "lustre", "fuse.sshfs"} <= NETWORK
     assert not {"ext4", "xfs", "btrfs", "apfs", "overlay", "tmpfs", "zfs"} & NETWORK
+
+
+def test_what_is_mounted_is_known_without_psutil_but_as_psutil_knows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert mounted() == [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    if Path("/proc/self/mounts").exists():
+        (tmp_path / "mounts").write_text("server:/x /mnt/two\\040words\\134 nfs4 rw,hard 0 0\nbroken\n")
+        monkeypatch.setattr(filesystem, "MOUNTS", tmp_path / "mounts")
+        assert mounted() == [("/mnt/two words\\", "nfs4")]
+    monkeypatch.setattr(filesystem, "MOUNTS", tmp_path / "absent")
+    assert mounted()
 
 
 def test_a_full_disk_is_told_in_one_line_and_nothing_is_half_written(tmp_path: Path) -> None:

@@ -103,7 +103,6 @@ def ls(
     as_json: Json = False,
 ) -> None:
     """List runs, or with --group what they have in common; results with their protocol and selection rule."""
-    from timnet.export.contract import run_object
     from timnet.queue import liveness, waiting
 
     shown = chosen(columns)
@@ -118,6 +117,8 @@ def ls(
             return
         runs = waiting.explain(runs, liveness.workers(registry))
     if as_json:
+        from timnet.export.contract import run_object
+
         print_json([run_object(run) for run in runs])
         return
     if not runs:
