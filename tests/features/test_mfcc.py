@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.corpora.recordings import EMODB_WAVS, needs_emodb, write_wav
 from timnet.errors import CorpusError
-from timnet.features.mfcc import fit_length, mfcc
+from timnet.features.cepstrum import mel_bands
+from timnet.features.mfcc import fit_length, mfcc, mfcc_of_signal
 from timnet.features.recipe import MfccRecipe
 
 pytestmark = pytest.mark.engine
@@ -49,6 +50,26 @@ def test_stereo_and_other_rates_are_mixed_and_resampled_as_librosa_does(tmp_path
     path = tmp_path / "stereo.wav"
     soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, (rate, 2)), rate, subtype="PCM_24")
     np.testing.assert_allclose(mfcc(path, RECIPE), librosas_own(path, 20_000), rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.5, 0.93, 3.0])
+def test_frames_of_padding_are_those_of_silence(tmp_path, seconds):
+    path = write_wav(tmp_path / "short.wav", seconds=seconds)
+    np.testing.assert_allclose(mfcc(path, RECIPE), librosas_own(path, 20_000), rtol=1e-5, atol=1e-4)
+
+
+def test_the_filter_bank_is_librosa_s():
+    import librosa
+
+    bank = mel_bands(RECIPE)
+    np.testing.assert_allclose(bank, librosa.filters.mel(sr=22_050, n_fft=2048, n_mels=128), atol=1e-8)
+    assert bank.dtype == np.float32
+
+
+def test_silence_is_the_floor_in_every_band():
+    expected = np.zeros((40, 39), np.float32)
+    expected[:, 0] = -100 * np.sqrt(128)
+    np.testing.assert_allclose(mfcc_of_signal(np.zeros(20_000, np.float32), RECIPE), expected, atol=1e-3)
 
 
 @given(st.integers(0, 60), st.integers(1, 60))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FILES_A_PROCESS = 300
-"""A further process pays once it has about this many files: it needs 2 to 4 s to load librosa, a file 5 ms."""
+"""A further process pays once it has about this many files: a file takes 2.5 ms, its start .5 s."""
 
 
 @dataclass(frozen=True, slots=True)

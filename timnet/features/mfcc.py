@@ -1,13 +1,15 @@
-"""One audio file to one array of MFCCs. The only place that calls librosa, and only when called."""
+"""One audio file to one array of MFCCs, as librosa reads and resamples it, without librosa's imports."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timnet.errors import CorpusError
+from timnet.features.cepstrum import cepstrum
 from timnet.features.recipe import MfccRecipe
 from timnet.text import clean
 
@@ -37,41 +39,67 @@ def signal_of_bytes(
     ``offset`` and ``duration``; an end behind the file's is its end.
     Raises :class:`CorpusError` naming the file, as ``name``, where it cannot be decoded or holds no sound.
     """
-    import librosa
     import numpy as np
     import soundfile
 
     try:
-        signal, _ = librosa.load(
-            io.BytesIO(audio),
-            sr=recipe.sample_rate,
-            mono=True,
-            offset=start,
-            duration=None if end is None else end - start,
-            res_type=recipe.resampler,
-        )
-    except (soundfile.SoundFileError, librosa.LibrosaError, EOFError) as error:
+        samples, rate = _decode(audio, start, end)
+    except (soundfile.SoundFileError, EOFError) as error:
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
-    if signal.size == 0:
+    if not samples.size:
         raise CorpusError(f"{name} holds no sound (zero samples); restore or remove it")
-    return np.asarray(signal, np.float32)
+    if not np.isfinite(samples).all():
+        raise CorpusError(
+            f"{name} cannot be decoded as audio (it has samples that are not finite); restore or remove it"
+        )
+    return _resample(_mono(samples), rate, recipe)
+
+
+def _decode(audio: bytes, start: float, end: float | None) -> tuple[NDArray[np.float32], int]:
+    """The samples from ``start`` to ``end`` seconds, float32 ``[samples, channels]``, and their rate in Hz."""
+    import soundfile
+
+    with soundfile.SoundFile(io.BytesIO(audio)) as opened:
+        rate = int(opened.samplerate)
+        if start:
+            opened.seek(int(start * rate))
+        count = -1 if end is None else int((end - start) * rate)
+        samples: NDArray[np.float32] = opened.read(count, dtype="float32", always_2d=True)
+    return samples, rate
+
+
+def _mono(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of the channels of ``[samples, channels]``, channel by channel: numpy's own is ten times slower."""
+    import numpy as np
+
+    first, *others = samples.T
+    if not others:
+        return np.ascontiguousarray(first)
+    total: NDArray[np.float32] = first + others[0]
+    for channel in others[1:]:
+        total += channel
+    total /= samples.shape[1]
+    return total
+
+
+def _resample(signal: NDArray[np.float32], rate: int, recipe: MfccRecipe) -> NDArray[np.float32]:
+    """``signal`` at the recipe's rate, as many samples as its duration asks for, rounded up."""
+    import numpy as np
+    import soxr
+
+    if rate == recipe.sample_rate:
+        return signal
+    quality = recipe.resampler.removeprefix("soxr_").upper()
+    length = math.ceil(signal.size * (recipe.sample_rate / rate))
+    resampled = np.asarray(soxr.resample(signal, rate, recipe.sample_rate, quality=quality), np.float32)
+    return np.pad(resampled[:length], (0, max(0, length - resampled.size)))
 
 
 def mfcc_of_signal(signal: NDArray[np.float32], recipe: MfccRecipe) -> NDArray[np.float32]:
     """The MFCCs of a signal ``[samples]`` at the recipe's rate, once made as long as it says: as :func:`mfcc`."""
-    import librosa
-    import numpy as np
-
-    coefficients = librosa.feature.mfcc(
-        y=fit_length(signal, recipe.signal_length),
-        sr=recipe.sample_rate,
-        n_mfcc=recipe.n_mfcc,
-        n_fft=recipe.n_fft,
-        hop_length=recipe.hop_length,
-        n_mels=recipe.n_mels,
-    )
-    frames: NDArray[np.float32] = np.ascontiguousarray(coefficients.T, dtype=np.float32)
-    return frames
+    length = recipe.signal_length
+    before = max(0, length - signal.size) // 2
+    return cepstrum(fit_length(signal, length), recipe, slice(before, min(length, before + signal.size)))
 
 
 def fit_length(signal: NDArray[np.float32], length: int) -> NDArray[np.float32]:
