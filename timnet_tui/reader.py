@@ -54,6 +54,7 @@ class RegistryReader:
         self._max_crashes = max_crashes
         self._clock = clock
         self._identity: Identity | None = None
+        self._mark: object = None
         self._reading: Registry | None = None
         self._writing: Registry | None = None
         self._version: int | None = None
@@ -72,11 +73,13 @@ class RegistryReader:
         try:
             return self._look(watch, now)
         except Exception as error:  # whatever happens to the file, the screen must stay up and say it
-            if now < self._next_try and self._snapshot.health is Health.FAILING:
+            problem = _one_line(error)
+            told = self._snapshot.health is Health.FAILING and self._snapshot.problem == problem
+            if told and now < self._next_try:
                 return None
             self._let_go()
             self._next_try = now + RETRY_SECONDS
-            return self._keep(health=Health.FAILING, problem=_one_line(error), taken=now)
+            return self._keep(health=Health.FAILING, problem=problem, taken=now)
 
     def close(self) -> None:
         """Close both connections."""
@@ -112,7 +115,19 @@ class RegistryReader:
         workers = self._living(registry)
         if workers != self._snapshot.workers:
             self._version = None  # why runs wait may have changed
-        self._keep(workers=workers, machine=self._machine.read(), news=self._news.read(registry))
+        changes = {"writable": self._may_write(), "workers": workers, "machine": self._machine.read()}
+        self._keep(**changes, news=self._news.read(registry))
+
+    def _may_write(self) -> bool:
+        """Whether commands have a chance; where that changed, everything is opened anew at the next look."""
+        may = os.access(self.db, os.W_OK) and os.access(self.db.parent, os.W_OK)
+        if may and self._writing is None:
+            with suppress(Exception):  # there are other reasons than rights, such as a network's disk
+                self._writing = Registry.open(self.db)
+                self._identity = None
+        elif self._mark != _mark(self.db) and self._reading is not None and self._reading.db.frozen:
+            self._identity = None  # somebody else has written, which this connection cannot see
+        return may and self._writing is not None
 
     def _is_news(self, registry: Registry, watch: Watch, version: int, now: float) -> bool:
         if watch != self._watch or self._follower is None:
@@ -135,7 +150,7 @@ class RegistryReader:
         with suppress(Exception):  # a registry that cannot be written can still be watched
             self._writing = Registry.open(self.db)
         self._reading = Registry.open_read_only(self.db)
-        self._identity, self._ever_open = identity, True
+        self._identity, self._ever_open, self._mark = identity, True, _mark(self.db)
         self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
 
     def _let_go(self) -> None:
@@ -183,6 +198,15 @@ def _identity(path: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _mark(path: Path) -> object:
+    """Another one where the file was written, or is being written, by somebody else."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as above
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, path.with_name(f"{path.name}-wal").exists()
 
 
 def _one_line(error: Exception) -> str:

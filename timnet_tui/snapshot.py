@@ -26,6 +26,7 @@ class Health(StrEnum):
 class Snapshot:
     """The registry at one moment. ``taken`` is on the reader's clock; ``problem`` says what is wrong with it.
 
+    Where it is not ``writable`` it can be looked at, but no command does anything.
     ``answer`` answers ``watch``, the question of the screen that asked last; None while there is none.
     """
 
@@ -38,6 +39,7 @@ class Snapshot:
     watch: Watch | None = None
     answer: object = None
     health: Health = Health.OK
+    writable: bool = True
     problem: str = ""
     taken: float = 0.0
 

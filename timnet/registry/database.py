@@ -37,12 +37,17 @@ Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class Database:
-    """An open registry. ``writable`` is False for a read-only connection or the empty stand-in."""
+    """An open registry. ``writable`` is False for a read-only connection or the empty stand-in.
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, writable: bool) -> None:
+    ``frozen``: it is read as a file that does not change, since SQLite's own files can neither be found nor made
+    beside it. What others write later is not seen then.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, *, writable: bool, frozen: bool = False) -> None:
         self.path = path
         self.paths = RegistryPaths(path)
         self.writable = writable
+        self.frozen = frozen
         self.connection = connection
         self._gate: int | None = None
 
@@ -80,7 +85,8 @@ class Database:
             version = _check_kind(path)
             if version < len(MIGRATIONS):
                 raise RegistryError(f"{path} was made by an older timnet; any command that writes migrates it")
-            return cls(_connect(path, read_only=True), path, writable=False)
+            frozen = not _wal_of(path).exists() and not os.access(path.parent, os.W_OK)
+            return cls(_connect(path, read_only=True, frozen=frozen), path, writable=False, frozen=frozen)
 
     @classmethod
     def empty(cls, path: Path) -> Self:
@@ -221,8 +227,12 @@ class Database:
                 source.close()
 
 
-def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
+def _wal_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _connect(path: Path, *, read_only: bool, frozen: bool = False) -> sqlite3.Connection:
+    uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if frozen else ''}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
     connection.row_factory = sqlite3.Row
     if not read_only:
@@ -246,7 +256,7 @@ def _check_kind(path: Path) -> int:
     if path.is_dir():
         raise RegistryError(f"{path} is a folder, not a registry; name a file with --db")
     # with nobody writing, not even SQLite's own files are to appear beside a database that is perhaps foreign
-    mode = "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
+    mode = "ro" if _wal_of(path).exists() else "ro&immutable=1"
     connection = sqlite3.connect(
         f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -38,9 +39,12 @@ class Registry:
 
     @classmethod
     def open_or_empty(cls, path: Path) -> Self:
-        """Open an existing registry, or an empty stand-in that writes no file when there is none."""
+        """Open an existing registry, or an empty stand-in that writes no file when there is none.
+
+        One on a read-only disk, or that is somebody else's, is opened for reading alone.
+        """
         if path.exists():
-            return cls(Database.open(path))
+            return cls(Database.open(path) if os.access(path, os.W_OK) else Database.open_read_only(path))
         if not path.absolute().parent.is_dir():
             raise RegistryError(f"no folder {path.absolute().parent} for {path.name}; name another registry with --db")
         return cls(Database.empty(path))

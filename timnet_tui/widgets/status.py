@@ -71,6 +71,8 @@ def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int 
         return text.append(f"  no news for {silent} s: the registry or its disk is busy", style(colours.warning))
     if snapshot.health is Health.ABSENT:
         return text.append("  not there yet", style(colours.faint))
+    if not snapshot.writable:
+        text.append("  read-only", style(colours.warning, bold=True))
     _workers(text, snapshot, colours)
     _depth(text, snapshot, colours, words=width >= WIDE)
     _forecast(text, snapshot, colours)
@@ -80,7 +82,8 @@ def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int 
 
 def _workers(text: Text, snapshot: Snapshot, colours: Palette) -> None:
     count = len(snapshot.workers)
-    waits = snapshot.count(RunState.QUEUED) and not any(worker.want is None for worker in snapshot.workers)
+    taking = any(worker.want is None for worker in snapshot.workers)
+    waits = snapshot.writable and snapshot.count(RunState.QUEUED) and not taking
     if waits:
         text.append("  no worker: w starts one" if not count else "  the worker is ending", style(colours.warning))
     else:
