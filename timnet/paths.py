@@ -62,6 +62,10 @@ class RunPaths:
         """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""
         drop_all_but(sorted(self.folder.glob("best-*.npz")), self.best_weights(epoch), 2)
 
+    def for_going_on(self) -> list[Path]:
+        """Resume points and best weights: what the run needs to go on, and what no finished run's scores rest on."""
+        return [*self.checkpoints(), *sorted(self.folder.glob("best-*.npz"))]
+
     @property
     def final_weights(self) -> Path:
         """Network weights that the run's scores were computed with."""

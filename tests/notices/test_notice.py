@@ -13,6 +13,7 @@ from timnet.records import EventKind, RunState, TrainingConfig
 from timnet.registry import Registry
 from timnet.settings import OCCASIONS
 from timnet.states import Command
+from timnet.tuning.trial import note_of
 
 
 @pytest.fixture
@@ -74,6 +75,18 @@ def test_a_score_that_the_test_fold_chose_says_so(registry: Registry) -> None:
     for _ in range(2):
         finish(registry, start_next(registry))
     assert all("(EMODB, random, best-test optimistic)" in one.text for one in told(registry, 0))
+
+
+def test_of_a_study_s_trials_only_what_went_wrong_is_told(registry: Registry) -> None:
+    registry.experiments.tag(1, ["tune-mine"])
+    registry.experiments.note(1, note_of(3, "mine", "0a1b2c3d"))
+    before = registry.notices.newest()
+    finish(registry, start_next(registry))
+    fail(registry, diverged=True)
+    fail(registry, "the disk is full")
+    assert [one.text for one in told(registry, before)] == ["run 1.3 (EMODB, random, last) failed: the disk is full"]
+    registry.experiments.note(1, "mine")  # a tag of the user's own makes no trial
+    assert {"run", "nan", "failed", "finish"} == {one.occasion for one in told(registry, before)}
 
 
 def test_a_loss_that_is_not_finite_is_told_once_with_its_reason(registry: Registry) -> None:

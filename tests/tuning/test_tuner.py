@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support import add_corpus
+from tests.support import add_corpus, start_next
 from tests.tuning.engine import FakeEngine, Value
 from timnet.errors import BadInput
 from timnet.preset_file import presets_in
 from timnet.queue.plan import Request, plan
-from timnet.records import RunState, TrainingConfig
+from timnet.records import Run, RunState, TrainingConfig
 from timnet.registry import Registry
 from timnet.registry.results import Results
 from timnet.states import Command
@@ -147,6 +147,44 @@ def test_a_trial_that_falls_behind_is_cancelled_with_an_event_that_says_why(regi
         EPOCHS * 5 - sum(engine.trained.get(f"{one.experiment}.{fold}", 0) for fold in range(1, 6)) for one in pruned
     )
     assert spared >= EPOCHS * len(pruned)
+
+
+def test_what_a_pruned_trial_would_need_to_go_on_is_dropped(registry: Registry) -> None:
+    space = ("batch=16,512", "dropout=0.1,0.2,0.3,0.4")
+    search = search_of(registry, wished(space=space, sampler="grid", pruner="median", folds=2, trials=99))
+    study, said = opened(registry, search), list[str]()
+    engine = FakeEngine(registry, falling_behind, jobs=1)
+
+    def turn() -> None:
+        engine.turn()
+        for run in registry.runs.running():
+            leave_weights(registry, run)
+
+    tuner = Tuner(registry, search, study, engine.places(), said.append, wait=turn)
+    assert tuner.run() is End.DONE
+    pruned = [one for one in study.trials() if one.state == "pruned"]
+    assert pruned
+    for one in study.trials():
+        for run in registry.runs.of_experiment(one.experiment or 0):
+            paths, kinds = registry.paths.run(run.uid), {each.kind for each in registry.results.checkpoints(run.id)}
+            assert len(paths.for_going_on()) == (0 if one in pruned else 2)
+            assert kinds == ({"final"} if one in pruned else {"last", "best", "final"}) or not run.attempt
+            assert paths.final_weights.exists() or not run.attempt
+    assert f"trial {pruned[0].number}: resume points and best weights dropped, 1.4 MB" in said
+    assert tuner.freed >= 1_400_000 * len(pruned)
+    left = [run for run in registry.runs.of_experiment(pruned[0].experiment or 0) if run.state is RunState.CANCELLED]
+    registry.runs.command(Command.RETRY, [left[0].key])
+    again = start_next(registry)
+    assert registry.runs.by_id(again).epoch == 0, "it begins anew"
+
+
+def leave_weights(registry: Registry, run: Run) -> None:
+    """The files of a run that trains."""
+    paths, journal = registry.paths.run(run.uid), registry.journal(run.id, run.attempt)
+    for kind, path in (("last", paths.checkpoint(1)), ("best", paths.best_weights(1)), ("final", paths.final_weights)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(700_000))
+        journal.checkpoint(kind, 1, path)
 
 
 class Killed(BaseException):

@@ -156,6 +156,7 @@ def _introduce(registry: Registry, settings: Settings, search: Search) -> None:
 def _tune(registry: Registry, settings: Settings, search: Search, deadline: float | None, as_json: bool) -> int:
     from timnet.cli.features import extract
     from timnet.queue.liveness import try_lock, unlock
+    from timnet.tuning.leftovers import size_text
     from timnet.tuning.report import report_of, save
     from timnet.tuning.study import Study
     from timnet.tuning.tuner import End, Tuner, places_here
@@ -177,6 +178,8 @@ def _tune(registry: Registry, settings: Settings, search: Search, deadline: floa
         else:
             status = 1 if end is End.WORKERS_STOPPED else 0
             say({End.TIMEOUT: "the time is up", End.WORKERS_STOPPED: "the workers were told to stop"}.get(end, "done"))
+        if tuner.freed:
+            say(f"room that trials which were given up gave back: {size_text(tuner.freed)}")
         report = report_of(search, study)
         files = save(registry, report)
     finally:

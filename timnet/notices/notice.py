@@ -12,9 +12,13 @@ from timnet.registry import Registry
 from timnet.registry.notices import Happening
 from timnet.states import ENDED
 from timnet.text import clean
+from timnet.tuning.trial import is_trial
 
 LONGEST = 500
 """Characters of a notice's text; an error can be longer, and its whole text is in the run's log."""
+
+OF_TRIALS = ("failed", "stall")
+"""What is told of an experiment that ``timnet tune`` has queued, which may be one of forty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,8 @@ class Notice:
 def notices_of(registry: Registry, happenings: Sequence[Happening], on: Sequence[str]) -> list[Notice]:
     """The notices that a user wants (``on``, of :data:`timnet.settings.OCCASIONS`), in the order of what happened.
 
-    The happenings must have been read in the state that ``registry`` is in now, or shortly before.
+    Of a study's trials (``timnet tune``) only failures and standstills are told. The happenings must have been read
+    in the state that ``registry`` is in now, or shortly before.
     """
     last = {one.experiment_id: one.id for one in happenings if one.kind in (EventKind.DONE, EventKind.FAILED)}
     return [
@@ -42,8 +47,19 @@ def notices_of(registry: Registry, happenings: Sequence[Happening], on: Sequence
         for one in happenings
         if not one.imported
         for notice in _notices(registry, one, on, closing=last.get(one.experiment_id) == one.id)
-        if notice.occasion in on
+        if notice.occasion in _wanted(registry, one, on)
     ]
+
+
+def _wanted(registry: Registry, one: Happening, on: Sequence[str]) -> Sequence[str]:
+    """``on``; of a trial only what does not belong to a search: that settings are given up or run away does."""
+    try:
+        experiment = registry.experiments.get(one.experiment_id)
+    except UnknownName:  # deleted a moment ago
+        return on
+    if not is_trial(experiment.tags, experiment.note):
+        return on
+    return [] if one.diverged else [occasion for occasion in on if occasion in OF_TRIALS]
 
 
 def _notices(registry: Registry, one: Happening, on: Sequence[str], *, closing: bool) -> Iterator[Notice]:

@@ -331,6 +331,11 @@ class Runs:
             (now(), outcome, exit_code, run_id, attempt),
         )
 
+    def forget_checkpoints(self, run_id: int) -> None:
+        """The run's resume point and best weights are about to go; its ``final`` ones stay."""
+        with self.db.write():
+            self.db.connection.execute("DELETE FROM checkpoints WHERE run_id = ? AND kind != 'final'", (run_id,))
+
     def event(
         self, run_id: int, kind: EventKind, text: str, *, attempt: int | None = None, epoch: int | None = None
     ) -> None:

@@ -18,6 +18,7 @@ from timnet.text import clean
 from timnet.tuning.objective import METRICS
 from timnet.tuning.space import DEFAULT, Space, parse_space
 from timnet.tuning.study import PRUNERS, SAMPLERS
+from timnet.tuning.trial import TAG
 
 DEFAULT_INNER = 0.1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}", re.ASCII)
@@ -70,7 +71,7 @@ class Search:
     @property
     def tag(self) -> str:
         """The tag of its experiments."""
-        return f"tune-{self.study}"
+        return f"{TAG}{self.study}"
 
     @property
     def used(self) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ trials go on like all runs, and whoever goes on with the study takes them over.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,15 +18,18 @@ from timnet.records import EventKind, Run, RunState
 from timnet.registry import Registry
 from timnet.settings import Settings
 from timnet.states import ENDED, Command
+from timnet.tuning.leftovers import drop_leftovers, size_text
 from timnet.tuning.objective import FoldProgress, by_epochs, by_folds, read_progress, worth
 from timnet.tuning.search import Search
 from timnet.tuning.study import Study, TrialRecord
+from timnet.tuning.trial import note_of, read_note
 
 POLL_SECONDS = 0.5
 MOST_FAILURES = 3
 """Trials that fail one after another, with none complete, before the tuner gives up."""
 
-_NOTE = re.compile(r"trial (\d+) of study \S+ \((\w+)\)")
+PATIENCE = 60
+"""How often the tuner waits, in the end, for runs of trials that it gave up."""
 
 
 class End(StrEnum):
@@ -86,6 +88,9 @@ class Tuner:
         self._say = say
         self._deadline = deadline
         self._wait = wait
+        self._cleared: set[int] = set()
+        #: bytes that trials which were given up have given back
+        self.freed = 0
 
     def run(self) -> End:
         """Tune. Raises :class:`BadInput` where trials cannot be trained at all."""
@@ -93,11 +98,13 @@ class Tuner:
         while True:
             for trial in self._open():
                 self._look(trial)
+            self._clear()
             self._check_failures()
             late = self._deadline is not None and time.monotonic() >= self._deadline
             while not late and self._wants_more():
                 self._begin_trial()
             if not self._open():
+                self._clear_last()
                 return End.TIMEOUT if late and len(self.study.trials()) < self.search.trials else End.DONE
             if not self.places.keep():
                 return End.WORKERS_STOPPED
@@ -121,8 +128,8 @@ class Tuner:
 
     def _adopt(self, experiment_id: int, trials: dict[int, TrialRecord]) -> None:
         """An experiment was queued and its trial does not know: tell it, or give the runs up."""
-        found = _NOTE.fullmatch(self.registry.experiments.get(experiment_id).note)
-        trial = trials.get(int(found.group(1))) if found and found.group(2) == self.study.token else None
+        found = read_note(self.registry.experiments.get(experiment_id).note)
+        trial = trials.get(found.number) if found and found.token == self.study.token else None
         if trial is not None and trial.state == "running" and trial.experiment is None:
             self.study.link(trial.number, experiment_id)
         else:
@@ -137,7 +144,7 @@ class Tuner:
 
     def _begin_trial(self) -> None:
         number, settings = self.study.ask()
-        note = f"trial {number} of study {self.search.study} ({self.study.token})"
+        note = note_of(number, self.search.study, self.study.token)
         [experiment] = self.registry.experiments.create([self.search.experiment(settings, note)])
         self.study.link(number, experiment.id)
         told = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
@@ -205,6 +212,39 @@ class Tuner:
             self._cancel(trial.experiment, f"another fold of trial {trial.number} did not end: {why}")
         self.study.fail(trial.number, why)
         self._say(f"trial {trial.number}: failed, {why}")
+
+    # what is left behind
+
+    def _clear(self) -> bool:
+        """Drop what trials that were given up would need to go on; whether all have ended and are cleared."""
+        given_up = [
+            one for one in self.study.trials() if one.state in ("pruned", "fail") and one.experiment is not None
+        ]
+        for one in given_up:
+            if one.number not in self._cleared:
+                self._clear_one(one)
+        return all(one.number in self._cleared for one in given_up)
+
+    def _clear_one(self, trial: TrialRecord) -> None:
+        assert trial.experiment is not None
+        try:
+            freed = drop_leftovers(self.registry, trial.experiment)
+        except (TimnetError, OSError) as error:  # room is not worth ending a study for
+            self._say(f"trial {trial.number}: its files stay: {error}")
+            freed = 0
+        if freed is None:
+            return
+        self._cleared.add(trial.number)
+        self.freed += freed
+        if freed:
+            self._say(f"trial {trial.number}: resume points and best weights dropped, {size_text(freed)}")
+
+    def _clear_last(self) -> None:
+        """Wait a while for runs that were told to end, so that their files go too."""
+        for _ in range(PATIENCE):
+            if self._clear() or not self.places.keep():
+                return
+            self._wait()
 
     def _check_failures(self) -> None:
         trials = [one for one in self.study.trials() if one.state != "running"]
