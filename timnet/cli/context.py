@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def settings_of(context: typer.Context) -> Settings:
     """The settings of this command: files, environment, then the global flags."""
     settings = load()
-    db: Path | None = context.find_root().params.get("db")
-    return settings if db is None else replace(settings, db=db)
+    db: Path | str | None = context.find_root().params.get("db")  # text in some versions of Typer
+    return settings if db is None else replace(settings, db=Path(db))
 
 
 @contextmanager
