@@ -52,11 +52,11 @@ def test_it_has_the_published_number_of_parameters(frames: int, classes: int, ta
 @pytest.mark.parametrize("kernel_size", [1, 2, 3])
 @pytest.mark.parametrize("training", [False, True])
 def test_values_and_gradients_equal_the_plain_layers(training: bool, kernel_size: int) -> None:
-    from tests.model import plain
+    from benchmarks.peers import plain
 
     shape = NetworkShape(21, 5, 4, 6, kernel_size, 0.0, 7)
     fast = with_random_weights(shape)
-    slow = plain.build(shape)
+    slow = plain.build(keras, shape)
     plain.copy_weights(fast, slow)
     batch = tf.constant(np.random.default_rng(8).normal(size=(4, 21, 7)))
     gradients = []
@@ -79,10 +79,10 @@ def test_values_and_gradients_equal_the_plain_layers(training: bool, kernel_size
 
 @pytest.mark.usefixtures("float64")
 def test_gradients_of_the_weights_equal_the_plain_layers() -> None:
-    from tests.model import plain
+    from benchmarks.peers import plain
 
     fast = with_random_weights(SMALL)
-    slow = plain.build(SMALL)
+    slow = plain.build(keras, SMALL)
     plain.copy_weights(fast, slow)
     batch = tf.constant(np.random.default_rng(8).normal(size=(4, SMALL.frames, SMALL.coefficients)))
     with tf.GradientTape(persistent=True) as tape:

@@ -1,0 +1,1 @@
+"""What others do in the same place. Run by the interpreter of ``build/bench-venv``."""
