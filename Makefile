@@ -4,13 +4,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv)
 BIN := .venv/bin
 
-.PHONY: help install demo test lint lock test-mac-pins screenshots bench-tui clean
+.PHONY: help install demo test test-long lint lock test-mac-pins screenshots bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
 	@echo "make test           install, lint, check the walls, run the tests"
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
+	@echo "make test-long      the tests that the others leave out: every LaTeX table compiled (installs TeX Live)"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
@@ -43,6 +44,15 @@ demo: install
 
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist loadfile
+
+# TeX Live is large, so it is installed for these alone
+TEX := texlive-latex-base texlive-latex-recommended
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+
+test-long: install
+	@command -v pdflatex > /dev/null || { $(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(TEX) > /dev/null; }
+	$(BIN)/python -m pytest -m long
 
 lint: install
 	$(BIN)/ruff check .

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
-import subprocess
 import zipfile
 from dataclasses import replace
 
@@ -29,25 +27,8 @@ from timnet.export.table_files import TABLE_FORMATS, render_table, suffix_of
 from timnet.export.tables import AXES, Cell, Entry, Table, TableRequest, build
 from timnet.records import TrainingConfig
 from timnet.registry import Registry
-from timnet.states import Command
 
 OPTIMISTIC = TrainingConfig(epochs=20, select="best", monitor="val_loss")
-
-
-@pytest.fixture(scope="module")
-def several(tmp_path_factory):
-    """#1 SAVEE github (3 folds), #2 EMODB seed (2 of 10, optimistic), #3 and #4 EMODB with two seeds, #5 its log."""
-    with filled_registry(tmp_path_factory.mktemp("several") / "runs.db") as registry:
-        registry.runs.command(Command.CANCEL, ["2.6", "2.7", "2.8", "2.9", "2.10"])
-        emodb = registry.corpora.get("EMODB")
-        for seed, wrong in ((46, (1, 4, 2)), (47, (2, 5, 3))):
-            add_experiment(registry, emodb, folds=3, seed=seed)
-            for one in wrong:
-                finish(registry, start_next(registry), wrong=one)
-        add_experiment(registry, emodb, folds=2, preset="seed", config=OPTIMISTIC, source="keras-log")
-        for one in (3, 4):
-            finish(registry, start_next(registry), wrong=one)
-        yield registry
 
 
 def cell(table: Table, row: str, col: str) -> Cell:
@@ -317,9 +298,7 @@ def test_no_text_becomes_a_formula(name):
     assert len({len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in lines if line.startswith("|")}) == 1
 
 
-# LaTeX
-
-PREAMBLE = r"\documentclass{article}\usepackage[T1]{fontenc}\usepackage{booktabs,textcomp,graphicx}\begin{document}"
+# LaTeX (whether it compiles: test_latex.py)
 
 
 @given(st.text(max_size=20))
@@ -348,65 +327,6 @@ def test_every_number_has_a_command_of_its_own(several):
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {grid_of(table).width}
     for begin in re.findall(r"\\begin\{(\w+)\}", source):
         assert f"\\end{{{begin}}}" in source
-
-
-@pytest.mark.parametrize("number", [0, 1, 2])
-def test_latex_compiles(several, tmp_path, number):
-    """Where TeX Live is installed: a minimal document with the table in it, and a number used in its text."""
-    table = seed_table(several, number) if number else build(several, TableRequest())
-    source = render_table(table, "latex").decode()
-    compile_latex(tmp_path, source)
-
-
-def test_latex_of_hostile_names_compiles(tmp_path):
-    names = [
-        "a_b^c~d",
-        "50% & $x$ #1",
-        "\\input{x}\\",
-        "{[*]}",
-        "\u4e2d\u6587",
-        "<<--,,''``>>",
-        "\u00e9\u0142 \x07\u202e",
-        "[x]",
-    ]
-    compile_latex(tmp_path, "\n".join(re.sub(r"\\tn", rf"\\tn{'abcdefgh'[place]}", one) for place, one in enumerate(
-        render_table(table_of(name), "latex").decode() for name in names)))  # fmt: skip
-
-
-def compile_latex(folder, source: str) -> None:
-    tool = shutil.which("pdflatex")
-    if tool is None:
-        assert_structure(source)
-        return
-    (folder / "table.tex").write_text(f"{PREAMBLE}\n{source}\nIn words: text.\n\\end{{document}}\n", "utf-8")
-    done = subprocess.run(
-        [tool, "-interaction=nonstopmode", "-halt-on-error", "table.tex"], cwd=folder, capture_output=True, check=False
-    )
-    log = done.stdout.decode("utf-8", "replace")
-    assert done.returncode == 0, log[-2000:]
-    assert "Missing character" not in log
-    assert (folder / "table.pdf").stat().st_size > 5000
-
-
-def assert_structure(source: str) -> None:
-    """What can be told without a compiler: environments nest, braces balance, every command used is defined."""
-    plain = re.sub(r"\\[{}$&#%_\\]", "", re.sub(r"^%.*$", "", source, flags=re.MULTILINE))
-    assert plain.count("{") == plain.count("}")
-    open_ones = []
-    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", source):
-        if kind == "begin":
-            open_ones.append(name)
-        else:
-            assert open_ones.pop() == name
-    assert not open_ones
-    defined = set(re.findall(r"\\newcommand\{\\([A-Za-z]+)\}", source))
-    assert set(re.findall(r"\\(tn[A-Za-z]+)", source)) == defined
-
-
-def test_the_structure_of_every_latex_table(several):
-    for rows in AXES:
-        cols = "corpus" if rows == "source" else "source"
-        assert_structure(render_table(build(several, TableRequest(rows, cols)), "latex").decode())
 
 
 # bad input
