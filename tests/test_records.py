@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timnet.errors import BadInput
-from timnet.records import MONITORS, VARIANTS, TrainingConfig, is_optimistic
+from timnet.records import MONITORS, NORMALISATIONS, SCHEDULES, VARIANTS, TrainingConfig, is_optimistic
 
 
 @pytest.mark.parametrize(("select", "monitor", "patience"), itertools.product(("last", "best"), MONITORS, (0, 1, 20)))
@@ -55,6 +55,9 @@ GOOD_AND_BAD = {
     "average": ([1, 10, 5000], [0, -1]),
     "inner": ([0, 0.1, 0.5], [-0.1, 0.51, math.nan]),
     "variant": (list(VARIANTS), ["", "transformer"]),
+    "normalise": (list(NORMALISATIONS), ["", "test"]),
+    "schedule": (list(SCHEDULES), ["", "linear"]),
+    "warmup": ([0, 0.5], [-0.1, 0.51, math.nan]),
 }
 
 

@@ -109,7 +109,9 @@ class TrainingConfig:
     corrected in August 2023): Adam with lr 1e-3, beta1 0.93, beta2 0.98, epsilon 1e-8; batch 64;
     500 epochs; label smoothing 0.1; dropout 0.1; 39 filters of kernel 2. ``variant`` is one of
     :data:`VARIANTS`; ``inner`` is the share of the training rows kept out as an inner validation set;
-    ``average`` is how many last epochs' weights are averaged where ``select`` is ``average``.
+    ``average`` is how many last epochs' weights are averaged where ``select`` is ``average``. ``normalise`` is one of
+    :data:`NORMALISATIONS`, ``schedule`` one of :data:`SCHEDULES`, and ``warmup`` the share of the
+    training over which the learning rate rises.
     """
 
     # the network
@@ -118,8 +120,12 @@ class TrainingConfig:
     tabs: int = 8
     dropout: float = 0.1
     variant: str = "timnet"
+    # what it reads
+    normalise: str = "none"
     # the optimiser and the loss
     learning_rate: float = 1e-3
+    schedule: str = "constant"
+    warmup: float = 0.0
     beta1: float = 0.93
     beta2: float = 0.98
     epsilon: float = 1e-8
@@ -186,6 +192,10 @@ MONITORS = (
     "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "inner_loss", "inner_accuracy", "inner_uar"
 )  # fmt: skip
 SELECTS = ("last", "best", "average")
+#: features as they are, or each coefficient with the mean 0 and the standard deviation 1 of a fold's training rows
+NORMALISATIONS = ("none", "training")
+#: one learning rate throughout, or one that falls along half a cosine
+SCHEDULES = ("constant", "cosine")
 #: the network as published, and the ablations of the paper
 VARIANTS = ("timnet", "tcn", "no-backward", "no-multi-scale", "no-fusion")
 
@@ -202,12 +212,15 @@ def _check_config(c: TrainingConfig) -> None:
         ("kernel_size", 1 <= c.kernel_size <= 16, "1 to 16"),
         ("tabs", 1 <= c.tabs <= 14, "1 to 14"),
         ("dropout", 0 <= c.dropout < 1, "0 up to, not including, 1"),
+        ("normalise", c.normalise in NORMALISATIONS, ", ".join(NORMALISATIONS)),
         ("learning_rate", 0 < c.learning_rate <= 10, "above 0, up to 10"),
+        ("schedule", c.schedule in SCHEDULES, ", ".join(SCHEDULES)),
         ("beta1", 0 <= c.beta1 < 1, "0 up to, not including, 1"),
         ("beta2", 0 <= c.beta2 < 1, "0 up to, not including, 1"),
         ("epsilon", 0 < c.epsilon <= 1, "above 0, up to 1"),
         ("batch_size", 1 <= c.batch_size <= 65536, "1 to 65536"),
         ("epochs", 1 <= c.epochs <= 1_000_000, "1 to 1000000"),
+        ("warmup", 0 <= c.warmup <= 0.5, "a share of the training from 0 to 0.5"),
         ("label_smoothing", 0 <= c.label_smoothing < 1, "0 up to, not including, 1"),
         ("check_every", c.check_every >= 1, "1 or more"),
         ("check_from", c.check_from >= 1, "1 or more"),

@@ -38,21 +38,23 @@ def data() -> CorpusData:
 class Process:
     """One trainer, compiled once; :meth:`start` makes it what it is at the start of every process."""
 
-    def __init__(self, config: TrainingConfig = CONFIG) -> None:
+    def __init__(self, config: TrainingConfig = CONFIG, corpus: CorpusData | None = None) -> None:
         split = random_folds(UTTERANCES, 2, 46)[0]
         if config.inner:
             split = Fold(1, split.train[::2], split.test, split.train[1::2])
-        self.data = data()
+        self.data = corpus or data()
         self.split = split
         job: Any = fold.FoldJob(self.data, split, config, 46, None)  # type: ignore[arg-type]
         self.trainer: Trainer = fold._trainer(job)
         self.variables = [*self.trainer.model.variables, *self.trainer.optimizer.variables]
+        self.standard = self.trainer.standard
         self.fresh = [np.asarray(variable).copy() for variable in self.variables]
 
     def start(self, *_: object) -> Trainer:
         for variable, value in zip(self.variables, self.fresh, strict=True):
             variable.assign(value)
         self.trainer.mean.values = []
+        self.trainer.standard = self.standard
         return self.trainer
 
     def state(self) -> list[bytes]:

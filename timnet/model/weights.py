@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from timnet.errors import WeightsError
 from timnet.files import replacing
@@ -16,11 +18,14 @@ UNREADABLE = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeErro
 """What reading a damaged ``.npz`` raises; a wrong byte in its directory also asks for unknown compression."""
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write the model's weights (float32 arrays) to ``path``, whole or not at all."""
+def save_weights(model: keras.Model, path: Path, instead: Mapping[str, NDArray[np.float32]] | None = None) -> None:
+    """Write the model's weights (float32 arrays) to ``path``, whole or not at all.
+
+    ``instead`` has, by name, what is to be written in place of the model's own.
+    """
     with replacing(path) as stream:
         arrays: dict[str, Any] = {weight.name: np.asarray(weight) for weight in model.weights}
-        np.savez(stream, **arrays)
+        np.savez(stream, **{**arrays, **(instead or {})})
 
 
 def load_weights(model: keras.Model, path: Path) -> None:

@@ -133,7 +133,7 @@ def _train_epoch(
         val_loss=_finite(result.loss) if result else None,
         val_accuracy=result.war if result else None,
         val_uar=result.uar if result else None,
-        lr=job.config.learning_rate,
+        lr=trainer.rate,
         seconds=round(time.perf_counter() - started, 4),
         diverged=not math.isfinite(loss),
         inner_loss=_finite(inner.loss) if inner else None,
@@ -144,7 +144,7 @@ def _train_epoch(
     record = EpochRecord(metrics, verdict.check, verdict.best.epoch, verdict.best.value)
     say(_line(job.config, record))
     if verdict.save:
-        save_weights(trainer.model, job.paths.best_weights(epoch))
+        save_weights(trainer.model, job.paths.best_weights(epoch), trainer.plain_stem())
     want = journal.epoch(record)
     if metrics.diverged:
         text = f"the training loss is not finite (epoch {epoch}); try a lower learning_rate"
@@ -175,11 +175,12 @@ def _record_weights(job: FoldJob, journal: Journal, progress: Progress, *, new_b
 def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal, say: Callable[[str], None]) -> None:
     """Score the selected weights on the test fold and end the run."""
     epoch = progress.epoch
-    if job.config.select == "best" and progress.best.epoch is not None:
-        epoch = progress.best.epoch
-        load_weights(trainer.model, job.paths.best_weights(epoch))
     if job.config.select == "average":
         trainer.use_mean()
+    trainer.go_plain()
+    if job.config.select == "best" and progress.best.epoch is not None:
+        epoch = progress.best.epoch
+        load_weights(trainer.model, job.paths.best_weights(epoch))  # they read plain features, as all that is kept
     result = _evaluate(job, trainer, job.fold.test)
     assert result is not None  # every protocol tests something in each fold
     save_weights(trainer.model, job.paths.final_weights)

@@ -15,6 +15,8 @@ from timnet.evaluation.scores import confusion, uar, war
 from timnet.model.network import TimNet
 from timnet.records import TrainingConfig
 from timnet.training.mean import MeanWeights
+from timnet.training.rate import rate_at
+from timnet.training.standard import Standard
 
 EVALUATION_BATCH = 256
 
@@ -52,7 +54,12 @@ def make_optimizer(config: TrainingConfig) -> keras.Optimizer:
 
 
 class Trainer:
-    """A network with its optimiser, and one fold's training rows resident in memory."""
+    """A network with its optimiser, and one fold's training rows resident in memory.
+
+    Where the configuration standardises features, ``standard`` is what the training rows gave for it, and the network
+    reads standardised features until :meth:`go_plain`; whoever asks hands in plain ones, always. ``rate`` is the
+    learning rate of the last step.
+    """
 
     def __init__(
         self, model: TimNet, config: TrainingConfig, features: NDArray[np.float32], targets: NDArray[np.float32]
@@ -61,7 +68,9 @@ class Trainer:
         self.config = config
         self.optimizer = make_optimizer(config)
         self.optimizer.build(model.trainable_variables)
-        self._features = tf.constant(features)
+        self.rate = config.learning_rate
+        self.standard = Standard.of(features) if config.normalise == "training" else None
+        self._features = tf.constant(self._read(features))
         self._targets = tf.constant(targets)
         # one trace for every size of batch: tracing costs seconds
         self._step = tf.function(self._one_step, input_signature=[tf.TensorSpec([None], tf.int64)])
@@ -75,8 +84,10 @@ class Trainer:
         the step that used it, as Keras's ``fit`` reports them.
         """
         loss_sum = hits = 0.0
-        for start in range(0, len(order), self.config.batch_size):
+        starts = range(0, len(order), self.config.batch_size)
+        for start in starts:
             rows = order[start : start + self.config.batch_size]
+            self._set_rate(len(starts))
             loss, correct = self._step(tf.constant(rows))
             loss_sum += float(loss) * len(rows)
             hits += float(correct)
@@ -85,7 +96,20 @@ class Trainer:
 
     def evaluate(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Evaluation:
         """Answers and scores for ``features`` [n, frames, 39] with ``labels`` [n]."""
-        return evaluate(self._forward, features, labels, classes)
+        return evaluate(self._forward, self._read(features), labels, classes)
+
+    def plain_stem(self) -> dict[str, NDArray[np.float32]]:
+        """What the stem's weights are for plain features, by name; empty where they are that already."""
+        if self.standard is None:
+            return {}
+        kernel, bias = (np.asarray(one) for one in (self.model.stem_kernel, self.model.stem_bias))
+        return dict(zip(("stem_kernel", "stem_bias"), self.standard.plain_stem(kernel, bias), strict=True))
+
+    def go_plain(self) -> None:
+        """Put the standardisation into the stem: from now on the network reads plain features."""
+        for name, value in self.plain_stem().items():
+            getattr(self.model, name).assign(value)
+        self.standard = None
 
     def use_mean(self) -> None:
         """Go over to the mean of the last epochs' weights, with batch statistics measured anew for them.
@@ -109,7 +133,16 @@ class Trainer:
 
     def embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """The penultimate layer for ``features`` [n, frames, 39]: float32 ``[n, filters]``."""
-        return embed(self._forward, features)
+        return embed(self._forward, self._read(features))
+
+    def _read(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return features if self.standard is None else self.standard.apply(features)
+
+    def _set_rate(self, steps: int) -> None:
+        """Give the optimiser the rate of its next step. It counts its steps itself; resume points keep the count."""
+        if self.config.schedule != "constant" or self.config.warmup:
+            self.rate = rate_at(self.config, int(self.optimizer.iterations), steps)
+            self.optimizer.learning_rate.assign(self.rate)
 
     def _one_step(self, rows: Any) -> tuple[Any, Any]:
         batch = tf.gather(self._features, rows)
