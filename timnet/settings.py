@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from timnet.errors import BadInput
@@ -21,6 +21,9 @@ DEVICES = ("auto", "cpu", "gpu")
 GLYPHS = ("auto", "unicode", "ascii")
 OCCASIONS = ("finish", "run", "failed", "nan", "stall")
 """What can be told: an experiment's end, a single run's, a failure, a loss that is not finite, a standstill."""
+
+AUTO: Literal["auto"] = "auto"
+Jobs = int | Literal["auto"]
 
 DEFAULT, ENVIRONMENT = "default", "the environment (TIMNET_*)"
 
@@ -46,7 +49,8 @@ class Notify:
 class Settings:
     """What a user can set once for all commands.
 
-    ``db``: the registry. ``cache``: where feature caches live. ``jobs``: runs at once, 0 for one a core.
+    ``db``: the registry. ``cache``: where feature caches live. ``jobs``: runs at once, 0 for one a core, "auto" for
+    what is best here (:mod:`timnet.machine.places`), which settles ``threads`` as well.
     ``threads``: CPU threads of a training process. ``max_crashes``: a run that crashed so often is
     failed. ``device``: auto, cpu or gpu. ``theme``: a theme's name. ``glyphs``: auto, unicode or ascii.
     ``keys``: the keys of actions, by ``place.action``.
@@ -54,7 +58,7 @@ class Settings:
 
     db: Path = Path("runs.db")
     cache: Path = Path()
-    jobs: int = 0
+    jobs: Jobs = 0
     threads: int = 1
     max_crashes: int = 5
     device: str = "auto"
@@ -65,8 +69,14 @@ class Settings:
 
     @property
     def jobs_here(self) -> int:
-        """How many runs to train at once on this machine."""
-        return self.jobs or max(1, (os.cpu_count() or 1) // max(1, self.threads))
+        """How many runs to train at once on this machine; with "auto" a guess, until a worker has settled it."""
+        fixed = 0 if self.jobs == AUTO else self.jobs
+        return fixed or max(1, (os.cpu_count() or 1) // max(1, self.threads))
+
+    @property
+    def jobs_asked(self) -> Jobs:
+        """What to tell a worker: ``jobs_here``, or that it is to settle it."""
+        return AUTO if self.jobs == AUTO else self.jobs_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +222,15 @@ def _number(least: int) -> Callable[[str, Any, str], int]:
     return convert
 
 
+def _jobs(name: str, value: Any, where: str) -> Jobs:
+    if value == AUTO:
+        return AUTO
+    try:
+        return _number(0)(name, value, where)
+    except BadInput as error:
+        raise BadInput(f"{error}, nor {AUTO}") from None
+
+
 def _one_of(what: str, known: tuple[str, ...]) -> Callable[[str, Any, str], str]:
     def convert(name: str, value: Any, where: str) -> str:
         if _text(name, value, where) not in known:
@@ -295,7 +314,7 @@ REACHING_OUT = frozenset({"notify.webhook", "notify.insecure", "notify.command"}
 KINDS: Mapping[str, Callable[[str, Any, str], Any]] = {
     "db": _path,
     "cache": _path,
-    "jobs": _number(0),
+    "jobs": _jobs,
     "threads": _number(1),
     "max_crashes": _number(1),
     "device": _one_of("device", DEVICES),

@@ -34,7 +34,7 @@ from timnet.states import Command
 EPOCHS = 40
 #: small enough to train in a second, with everything that makes a resume difficult: dropout, moments, statistics
 CHANGES = {"tabs": 2, "filters": 6, "batch_size": 2, "epochs": EPOCHS, "check_every": 3, "dropout": 0.3}
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 @dataclass

@@ -17,6 +17,7 @@ from timnet.queue import liveness, waiting
 from timnet.records import Experiment, Run, RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.runs import Outcome
+from timnet.settings import Jobs
 from timnet.states import Command
 
 
@@ -129,8 +130,10 @@ def delete_experiments(registry: Registry, ids: Sequence[int]) -> None:
         shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
 
 
-def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float = 20.0) -> int:
+def start_worker(db: Path, jobs: Jobs, *, stay: bool = False, wait_seconds: float = 20.0) -> int:
     """Start a worker in a session of its own, which outlives this terminal; returns its pid.
+
+    ``jobs``: how many runs at once, or "auto".
 
     Raises :class:`BadInput` with the worker's last words when it ends at once.
     """
@@ -159,7 +162,7 @@ def start_worker(db: Path, jobs: int, *, stay: bool = False, wait_seconds: float
     return worker.pid
 
 
-def ensure_worker(registry: Registry, jobs: int) -> bool:
+def ensure_worker(registry: Registry, jobs: Jobs) -> bool:
     """Start a worker if runs wait and none takes them; returns whether one was started."""
     if not registry.runs.counts()[RunState.QUEUED]:
         return False

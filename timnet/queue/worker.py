@@ -41,6 +41,7 @@ class Worker:
         self.stay = stay
         self.uid = uid
         self.children: list[local.Child] = []
+        self._engine = local.LocalEngine(registry, settings, _say)
         self.ending = False
         self._want: str | None = None
         self._next_chores = 0.0
@@ -61,6 +62,7 @@ class Worker:
                 time.sleep(TICK_SECONDS)
         finally:
             self._end_children()
+            self._engine.close()
             self._teller.close()
             _say(f"worker {self.uid} ended")
             with suppress(TimnetError):
@@ -79,6 +81,7 @@ class Worker:
 
     def _turn(self) -> bool:
         """One look at everything; False when it is time to end."""
+        self._engine.look(self.children)
         for child in [child for child in self.children if child.ended]:
             self._bury(child)
         if time.monotonic() >= self._next_chores:
@@ -108,7 +111,7 @@ class Worker:
                 break
             claim, lock = found
             _say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
-            self.children.append(local.start(self.registry, claim, lock, self.settings))
+            self.children.append(self._engine.start(claim, lock))
             claimed = True
         return claimed
 
@@ -129,6 +132,7 @@ class Worker:
     def _bury(self, child: local.Child) -> None:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
         status = child.process.returncode
+        assert status is not None
         signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         state = self.registry.runs.reap(
             child.claim.run_id,

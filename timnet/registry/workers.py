@@ -30,6 +30,11 @@ class Workers:
                 }
             )
 
+    def takes(self, uid: str, jobs: int) -> None:
+        """Note that the worker trains so many runs at once from now on."""
+        with self.db.write():
+            self.db.connection.execute("UPDATE workers SET jobs = ? WHERE uid = ?", (jobs, uid))
+
     def seen(self, uid: str) -> str | None:
         """Note that the worker is at work (for display); returns what a user wants of it."""
         with self.db.write():

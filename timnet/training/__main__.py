@@ -20,10 +20,11 @@ def main() -> int:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--device", default="auto")
-    return execute(Assignment(**vars(parser.parse_args())), _say)
+    return execute(Assignment(**vars(parser.parse_args())), say)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Write a line of the run's log."""
     sys.stdout.write(f"{now()} {line}\n")
     sys.stdout.flush()
 

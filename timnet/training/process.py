@@ -120,16 +120,20 @@ def _train(
 ) -> None:
     run = registry.runs.by_id(assignment.run_id)
     experiment = registry.experiments.get(run.experiment_id)
-    say(
-        f"run {run.key}, attempt {assignment.attempt}: {run.corpus}, fold {run.fold} of {run.folds}, loading TensorFlow"
-    )
-    from timnet.training.device import prepare
+    say(f"run {run.key}, attempt {assignment.attempt}: {run.corpus}, fold {run.fold} of {run.folds}")
+    from timnet.machine.device import chosen
+    from timnet.machine.known import Known
+    from timnet.machine.shape import shape_of
+    from timnet.training.device import prepare, usual
 
-    note = prepare(assignment.device, assignment.threads)
+    corpus = registry.corpora.by_id(experiment.corpus_id)
+    known, threads = Known(assignment.cache), assignment.threads
+    note = prepare(
+        assignment.device, threads, lambda: chosen(shape_of(corpus, experiment), known, threads, usual(), say)
+    )
     from timnet.training.data import fold_of, load_corpus
     from timnet.training.fold import FoldJob, train_fold
 
-    corpus = registry.corpora.by_id(experiment.corpus_id)
     job = FoldJob(
         data=load_corpus(corpus, assignment.cache),
         fold=fold_of(corpus, experiment, run.fold),
