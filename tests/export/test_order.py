@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -24,10 +26,18 @@ def registry(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyp
 
 @pytest.mark.parametrize(
     ("what", "formats"),
-    [("table", FORMATS["table"]), ("curves", ("png",)), ("confusion", ("svg", "pdf")), ("runs", ("json",))],
+    [
+        ("table", FORMATS["table"]),
+        ("curves", ("png",)),
+        ("confusion", ("svg", "pdf")),
+        ("recall", ("png",)),
+        ("page", ("png",)),
+        ("bundle", ("zip",)),
+        ("runs", FORMATS["runs"]),
+    ],
 )
 def test_an_order_makes_the_files_it_promised_and_replaces_none_unasked(registry, tmp_path, what, formats) -> None:  # type: ignore[no-untyped-def]
-    order = Order(what, formats, str(tmp_path), experiments=(1,))
+    order = Order(what, formats, str(tmp_path), experiments=(1,), drawing="confusion")
     told: list[str] = []
     made = carry_out(registry, order, lambda progress: told.append(progress.text))
     assert tuple(made) == files_of(registry, order)
@@ -38,7 +48,7 @@ def test_an_order_makes_the_files_it_promised_and_replaces_none_unasked(registry
     with pytest.raises(BadInput, match="is there already"):
         carry_out(registry, order, told.append)
     assert made[0].read_bytes() == b"mine"
-    carry_out(registry, Order(what, formats, str(tmp_path), (1,), replace=True), lambda _: None)
+    carry_out(registry, replace(order, replace=True), lambda _: None)
     assert made[0].read_bytes() == kept  # the same bytes every time
 
 
@@ -49,6 +59,25 @@ def test_without_a_choice_all_that_have_a_finished_fold_are_meant(registry, tmp_
     assert len(json.loads(runs[0].read_text())) == 13
     some = carry_out(registry, Order("runs", ("json",), str(tmp_path), (1,)), lambda _: None)
     assert {one["experiment"] for one in json.loads(some[0].read_text())} == {1}
+
+
+def test_runs_as_a_table_have_one_row_each_with_their_labels(registry, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    [table, text] = carry_out(registry, Order("runs", ("csv", "markdown"), str(tmp_path)), lambda _: None)
+    rows = list(csv.DictReader(table.open()))
+    assert [row["id"] for row in rows] == [run.key for run in sorted(registry.runs.ls(), key=lambda run: run.id)]
+    run = registry.runs.get("2.1")
+    row = next(row for row in rows if row["id"] == "2.1")
+    assert (float(row["uar"]), row["selection"], row["optimistic"]) == (run.uar, run.selection, "true")
+    [first] = [line for line in text.read_text().splitlines() if "| 2.1 " in line]
+    assert f"{100 * run.uar:.2f}" in first
+    assert "best-test (optimistic)" in first
+
+
+def test_a_report_is_one_file_a_format_and_its_pictures(registry, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    order = Order("report", ("html",), str(tmp_path), experiments=(1,))
+    [made] = carry_out(registry, order, lambda _: None)
+    assert (made,) == files_of(registry, order)
+    assert "SAVEE" in made.read_text()
 
 
 @pytest.mark.parametrize(

@@ -366,7 +366,9 @@ def bundle(
 
 
 @app.command(
-    "runs", cls=FilterCommand, epilog=examples("export runs corpus:EMODB state:done -o emodb.json", "export runs")
+    "runs",
+    cls=FilterCommand,
+    epilog=examples("export runs corpus:EMODB state:done -o emodb.json", "export runs -o runs.csv"),
 )
 def runs(
     context: typer.Context,
@@ -378,11 +380,18 @@ def runs(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file; without it, standard output.")
     ] = None,
 ) -> None:
-    """Every run with all its epochs, events and predictions' confusion, as JSON."""
+    """Every run with all its epochs, events and predictions' confusion, as JSON.
+
+    A file that ends with .csv, .md, .tex, .xlsx or .png gets a table instead, one row a run.
+    """
+    from timnet.export.run_tables import write_runs
     from timnet.export.service import export_runs
 
     with reading(context) as (registry, _):
-        made = export_runs(registry, filter_text(terms), out)
+        if out is not None and out.suffix and out.suffix.lower() != ".json":
+            made: str | Path = write_runs(registry, filter_text(terms), out)
+        else:
+            made = export_runs(registry, filter_text(terms), out)
     _tell(made)
 
 

@@ -24,24 +24,33 @@ from timnet.registry import Registry
 from timnet.tasks import Progress, run_task, serve_task
 from timnet.text import clean
 
-TABLE, CURVES, TSNE, CONFUSION, RUNS = "table", "curves", "tsne", "confusion", "runs"
+TABLE, CURVES, TSNE, CONFUSION, RECALL = "table", "curves", "tsne", "confusion", "recall"
+PAGE, REPORT, BUNDLE, RUNS = "page", "report", "bundle", "runs"
 #: what can be exported, and the formats of each
 FORMATS: dict[str, tuple[str, ...]] = {
     TABLE: TABLE_FORMATS,
     CURVES: IMAGES,
     TSNE: IMAGES,
     CONFUSION: IMAGES,
-    RUNS: ("json",),
+    RECALL: IMAGES,
+    PAGE: IMAGES,
+    REPORT: ("html", "md"),
+    BUNDLE: ("zip",),
+    RUNS: ("json", *(form for form in TABLE_FORMATS if form != "json")),
 }
+#: what is one figure an experiment
+DRAWN = (CURVES, TSNE, CONFUSION, RECALL)
+#: what can be drawn light on dark
+INKED = (*DRAWN, PAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """``what`` is a key of :data:`FORMATS`, ``formats`` are among those of it.
 
-    ``experiments`` none: all that have a finished fold. ``fold`` is for t-SNE and confusion. ``dark``: light ink on
-    a dark ground, for curves, t-SNE and confusion. ``rows``, ``cols`` and ``metrics`` are a table's. Files that are
-    there already are refused unless ``replace``.
+    ``experiments`` none: all that have a finished fold (a page: the newest of each corpus). ``fold`` is for t-SNE,
+    confusion and recall. ``dark``: light ink on a dark ground, for what is drawn. ``rows``, ``cols`` and ``metrics``
+    are a table's; ``drawing`` is what a page shows. Files that are there already are refused unless ``replace``.
     """
 
     what: str
@@ -53,6 +62,7 @@ class Order:
     rows: str = "corpus"
     cols: str = "source"
     metrics: tuple[str, ...] = ("uar", "war")
+    drawing: str = TSNE
     replace: bool = False
 
 
@@ -65,14 +75,38 @@ def files_of(registry: Registry, order: Order) -> tuple[Path, ...]:
     if wrong or not formats:
         raise BadInput(f"choose a format of {order.what}: {', '.join(FORMATS[order.what])}")
     folder = Path(order.folder)
-    if order.what == RUNS:
-        return (folder / f"{_stem('runs', order)}.json",)
+    if order.what in DRAWN:
+        parts = ("accuracy", "loss") if order.what == CURVES else (service.part_of(order.what, order.fold),)
+        return tuple(
+            path
+            for one in registry.experiments.ls(_experiments(registry, order))
+            for part in parts
+            for path in service.files_of(one, part, folder, formats)
+        )
+    suffixes = [suffix_of(form) if order.what in (TABLE, RUNS) else form for form in formats]
+    stem = _name(registry, order)
+    return tuple(folder / f"{stem}.{suffix}" for suffix in suffixes)
+
+
+def _name(registry: Registry, order: Order) -> str:
+    """What the one thing that is made is called, without a suffix."""
     if order.what == TABLE:
-        stem = _stem(f"results-{order.rows}-{order.cols}", order)
-        return tuple(folder / f"{stem}.{suffix_of(form)}" for form in formats)
-    parts = ("accuracy", "loss") if order.what == CURVES else (service.part_of(order.what, order.fold),)
-    experiments = registry.experiments.ls(_experiments(registry, order))
-    return tuple(path for one in experiments for part in parts for path in service.files_of(one, part, folder, formats))
+        return _stem(f"results-{order.rows}-{order.cols}", order)
+    if order.what == RUNS:
+        return _stem("runs", order)
+    if order.what == PAGE:
+        from timnet.export.page import page_stem
+
+        return page_stem(registry, order.drawing, order.experiments)
+    from timnet.export.report import report_stem
+
+    stem = report_stem(registry.experiments.ls(_experiments(registry, order)))
+    return stem if order.what == REPORT else _renamed(stem)
+
+
+def _renamed(stem: str) -> str:
+    """A bundle is named as the report of the same experiments is."""
+    return stem.removesuffix("report") + "bundle" if stem.endswith("report") else "bundle" + stem.removeprefix("report")
 
 
 def carry_out(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
@@ -80,13 +114,54 @@ def carry_out(registry: Registry, order: Order, report: Callable[[Progress], Non
     there = [path for path in files_of(registry, order) if path.exists()]
     if there and not order.replace:
         raise BadInput(f"{clean(str(there[0]))} is there already; replace it or name another folder")
-    if order.what == RUNS:
-        wanted = ",".join(map(str, order.experiments))
-        [path] = files_of(registry, order)
-        report(Progress(0, 1, path.name))
-        service.export_runs(registry, f"experiment:{wanted}" if wanted else "", path)
-        return [path]
-    return _table(registry, order, report) if order.what == TABLE else _figures(registry, order, report)
+    if order.what in DRAWN:
+        return _figures(registry, order, report)
+    return _MAKERS[order.what](registry, order, report)
+
+
+def _runs(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
+    from timnet.export.run_tables import write_runs
+
+    wanted = ",".join(map(str, order.experiments))
+    paths = files_of(registry, order)
+    for done, path in enumerate(paths):
+        report(Progress(done, len(paths), path.name))
+        # JSON is that of the command line, with every epoch
+        write = service.export_runs if path.suffix == ".json" else write_runs
+        write(registry, f"experiment:{wanted}" if wanted else "", path)
+    return list(paths)
+
+
+def _page(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
+    from timnet.export.page import export_page
+
+    report(Progress(0, 1, f"a page of {order.drawing}"))
+    return export_page(
+        registry,
+        Path(order.folder),
+        order.formats,
+        what=order.drawing,
+        experiments=order.experiments,
+        dark=order.dark,
+    )
+
+
+def _report(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
+    """The files of the report themselves; pictures beside a Markdown one go without saying."""
+    from timnet.export.report import export_report
+
+    paths = files_of(registry, order)
+    report(Progress(0, 1, paths[0].name))
+    export_report(registry, _experiments(registry, order), paths)
+    return list(paths)
+
+
+def _bundle(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
+    from timnet.export.bundle import export_bundle
+
+    [path] = files_of(registry, order)
+    report(Progress(0, 1, path.name))
+    return [export_bundle(registry, _experiments(registry, order), path)]
 
 
 def _table(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
@@ -111,7 +186,9 @@ def _figure(registry: Registry, order: Order, experiment: int) -> list[Path]:
     folder, formats = Path(order.folder), order.formats
     if order.what == CURVES:
         return service.export_curves(registry, experiment, folder, formats, dark=order.dark)
-    make = service.export_tsne if order.what == TSNE else service.export_confusion
+    if order.what == TSNE:
+        return service.export_tsne(registry, experiment, folder, formats, fold=order.fold, dark=order.dark)
+    make = service.export_confusion if order.what == CONFUSION else service.export_recall
     return make(registry, experiment, folder, formats, fold=order.fold, dark=order.dark)
 
 
@@ -130,6 +207,9 @@ def _stem(name: str, order: Order) -> str:
     few = order.experiments[:4]
     more = [f"and-{len(order.experiments) - len(few)}-more"] if len(order.experiments) > len(few) else []
     return "-".join([name, *map(str, few), *more])
+
+
+_MAKERS = {TABLE: _table, RUNS: _runs, PAGE: _page, REPORT: _report, BUNDLE: _bundle}
 
 
 # in a process of its own

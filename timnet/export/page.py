@@ -53,13 +53,23 @@ def export_page(
 
     Returns the files. Raises :class:`BadInput`: unknown names, nothing finished, or what a drawing itself raises.
     """
+    chosen = _chosen(registry, what, experiments)
+    stem = _stem(what, chosen, named=bool(experiments))
+    return write_figures({stem: _maker(registry, what, chosen)}, folder, formats, dark=dark)
+
+
+def page_stem(registry: Registry, what: str, experiments: Sequence[int] = ()) -> str:
+    """What a page's files are called, without a suffix. Raises :class:`BadInput` as :func:`export_page` does."""
+    return _stem(what, _chosen(registry, what, experiments), named=bool(experiments))
+
+
+def _chosen(registry: Registry, what: str, experiments: Sequence[int]) -> list[Experiment]:
     if what not in DRAWINGS:
         raise BadInput(f"no page of {what!r}; there are: {', '.join(DRAWINGS)}")
     chosen = registry.experiments.ls(experiments) if experiments else _newest(registry)
     if not chosen:
         raise BadInput("no experiment here has a finished fold yet, so there is nothing to put on a page")
-    maker = _maker(registry, what, in_order(chosen))
-    return write_figures({_stem(what, in_order(chosen), named=bool(experiments)): maker}, folder, formats, dark=dark)
+    return in_order(chosen)
 
 
 def _newest(registry: Registry) -> list[Experiment]:

@@ -1,4 +1,4 @@
-"""Writes tables, curves, t-SNE, confusion matrices and runs to files, and shows where they are."""
+"""Writes tables, figures, reports, bundles and runs to files, and shows where they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
-from timnet.export.order import FORMATS, TABLE, Order, carry_out_apart, files_of
+from timnet.export.order import DRAWN, FORMATS, INKED, PAGE, TABLE, Order, carry_out_apart, files_of
 from timnet.text import clean
 from timnet_tui.corpus_work import opened
 from timnet_tui.jobs import Job, Report
@@ -30,8 +30,7 @@ from timnet_tui.widgets.path_field import PathField
 if TYPE_CHECKING:
     from timnet_tui.app import TimnetApp
 
-DRAWN = ("curves", "tsne", "confusion")
-FIRST = {"table": ("csv",), "runs": ("json",)}
+FIRST = {"table": ("csv",), "runs": ("json",), "report": ("html",), "bundle": ("zip",)}
 WORDS = {"tsne": "t-SNE"}
 LIGHT, DARK = "dark on light", "light on dark"
 FOLDER = "exports"
@@ -71,6 +70,7 @@ class ExportDialog(WorkingDialog[None]):
             yield Static(f"Export {self._subject.title}", classes="title", markup=False)
             for name, field in (
                 ("what", OptionLine([_word(what) for what in FORMATS], [_word(self._subject.what)], id="what")),
+                ("of", OptionLine([_word(what) for what in DRAWN], [_word("tsne")], id="drawing")),
                 ("format", OptionLine((), several=True, id="formats")),
                 ("ink", OptionLine((LIGHT, DARK), id="ink")),
                 ("folder", PathField(FOLDER, folders_only=True, id="folder")),
@@ -95,7 +95,10 @@ class ExportDialog(WorkingDialog[None]):
 
     @property
     def _what(self) -> str:
-        word = self.query_one("#what", OptionLine).value
+        return self._chosen("what")
+
+    def _chosen(self, line: str) -> str:
+        word = self.query_one(f"#{line}", OptionLine).value
         return next(what for what in FORMATS if _word(what) == word)
 
     @property
@@ -109,7 +112,8 @@ class ExportDialog(WorkingDialog[None]):
             folder=str(folder.absolute()),
             experiments=subject.experiments,
             fold=subject.fold,
-            dark=what in DRAWN and self.query_one("#ink", OptionLine).value == DARK,
+            drawing=self._chosen("drawing"),
+            dark=what in INKED and self.query_one("#ink", OptionLine).value == DARK,
             rows=subject.rows,
             cols=subject.cols,
             metrics=subject.metrics,
@@ -119,7 +123,8 @@ class ExportDialog(WorkingDialog[None]):
         """Only the formats that what is chosen has, and ink only for what is drawn."""
         what = self._what
         self.query_one("#formats", OptionLine).show(FORMATS[what], FIRST.get(what, ("png",)))
-        self.query_one("#line-ink").display = what in DRAWN
+        self.query_one("#line-of").display = what == PAGE
+        self.query_one("#line-ink").display = what in INKED
 
     def on_option_line_changed(self, event: OptionLine.Changed) -> None:
         """Something else is wanted."""

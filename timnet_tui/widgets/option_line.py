@@ -1,4 +1,4 @@
-"""Options on one line: one of them is chosen, or several are ticked, by arrows and space or by a click."""
+"""Options in as many lines as they need: one is chosen, or several are ticked, by arrows and space or by a click."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -21,7 +22,7 @@ from timnet_tui.render import line_of, style
 class OptionLine(Widget, can_focus=True):
     """``several``: each option is ticked for itself, and at least one stays so."""
 
-    DEFAULT_CSS = "OptionLine { height: 1; width: 1fr; }"
+    DEFAULT_CSS = "OptionLine { height: auto; width: 1fr; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", show=False),
         Binding("right,l", "move(1)", show=False),
@@ -52,8 +53,9 @@ class OptionLine(Widget, can_focus=True):
 
     def show(self, options: Sequence[str], chosen: Iterable[str] = ()) -> None:
         """Offer other options; what was chosen stays so where it is among them."""
-        self._set(options, [*self._chosen, *chosen] if self._several else [*chosen, *self._chosen])
-        self.refresh()
+        kept = [option for option in self._chosen if option in options]
+        self._set(options, (kept or chosen) if self._several else [*chosen, *kept])
+        self.refresh(layout=True)
 
     def _set(self, options: Sequence[str], chosen: Iterable[str]) -> None:
         self._options = tuple(options)
@@ -97,22 +99,44 @@ class OptionLine(Widget, can_focus=True):
     def on_click(self, event: Click) -> None:
         """Take the option under the pointer."""
         x = 0
-        for place, option in enumerate(self._options):
-            width = cell_len(self._word(option)) + 1
+        for place in self._places(event.y):
+            width = cell_len(self._word(self._options[place])) + 1
             if x <= event.x < x + width:
                 self._at = place
-                self._take(option)
+                self._take(self._options[place])
             x += width
 
     def _word(self, option: str) -> str:
         mark = ("■ " if option in self._chosen else "□ ") if self._several else " "
         return f"{mark}{clean(option)} "
 
-    def render_line(self, y: int) -> Strip:  # noqa: ARG002 - there is one line
-        """All options; those chosen stand out, and the one that keys are for is underlined."""
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """As many lines as the options need."""
+        return len(self._lines(width))
+
+    def _lines(self, width: int) -> list[list[int]]:
+        """The places of the options in each line."""
+        lines: list[list[int]] = [[]]
+        x = 0
+        for place, option in enumerate(self._options):
+            wide = cell_len(self._word(option))
+            if lines[-1] and x + wide > width:
+                lines.append([])
+                x = 0
+            lines[-1].append(place)
+            x += wide + 1
+        return lines
+
+    def _places(self, y: int) -> list[int]:
+        lines = self._lines(self.size.width)
+        return lines[y] if y < len(lines) else []
+
+    def render_line(self, y: int) -> Strip:
+        """The options of one line; those chosen stand out, and the one that keys are for is underlined."""
         colours = palette_of(self.app.current_theme)
         text = Text(no_wrap=True)
-        for place, option in enumerate(self._options):
+        for place in self._places(y):
+            option = self._options[place]
             on = option in self._chosen
             start = len(text)
             text.append(self._word(option), style(colours.text if on else colours.faint, bold=on))
