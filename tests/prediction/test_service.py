@@ -43,7 +43,7 @@ def test_networks_of_a_run_and_of_an_experiment(registry):
     assert one.window == pytest.approx(4.3537, abs=1e-4)
     every = networks_of_experiment(registry, 1)
     assert every.weights == paths
-    assert every.description == "the mean of 3 of 3 folds of experiment 1 (SAVEE)"
+    assert every.description == "the mean of 3 of 3 folds of experiment 1 (SAVEE, protocol random, selection last)"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from timnet.cli.output import GLYPHS, err, say, score
+from timnet.cli.output import GLYPHS, err, say, score, selection_text
 from timnet.queue.service import ensure_worker, look
 from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
@@ -75,7 +75,7 @@ class Watch:
         if self.workers:
             self._told_to_stop = all(worker.want for worker in self.workers)
         if self.work and not self._told_to_stop:
-            ensure_worker(self.registry, self.settings.jobs_here)
+            ensure_worker(self.registry, self.settings.jobs_asked)
         return self.runs
 
     @property
@@ -121,11 +121,17 @@ def _follow_lines(watch: Watch) -> list[Run]:
 
 def _line(run: Run) -> str:
     if run.state is RunState.DONE:
-        return f"{run.key}  done  UAR {score(run.uar)} %  WAR {score(run.war)} %"
+        return f"{run.key}  done  {_result(run)}"
     if run.state is RunState.RUNNING and run.epoch == 0:
         return f"{run.key}  running  starting"
     why = run.waiting_for or run.error
     return f"{run.key}  {run.state}  epoch {run.epoch}/{run.epochs}  {_metrics(run)}{f'  {why}' if why else ''}"
+
+
+def _result(run: Run) -> str:
+    """Both scores and how they were obtained."""
+    label = f"{run.protocol}, {selection_text(run.selection, run.optimistic)}"
+    return f"UAR {score(run.uar)} %  WAR {score(run.war)} %  {label}"
 
 
 def _metrics(run: Run) -> str:
@@ -175,7 +181,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 def _result_or_metrics(run: Run) -> str:
     if run.state is RunState.DONE:
-        return f"UAR {score(run.uar)} %  WAR {score(run.war)} %"
+        return _result(run)
     return _metrics(run) or clean(run.waiting_for or "")
 
 

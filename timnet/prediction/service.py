@@ -18,7 +18,7 @@ from timnet.features.recipe import MfccRecipe
 from timnet.prediction.distance import Facts, doubts
 from timnet.prediction.order import Order
 from timnet.prediction.windows import Slide, Window, best_of
-from timnet.records import CorpusRecord, Run, TrainingConfig
+from timnet.records import CorpusRecord, Experiment, Run, TrainingConfig
 from timnet.registry import Registry
 from timnet.tasks import Progress, run_task
 from timnet.text import clean
@@ -73,7 +73,7 @@ def networks_of_run(registry: Registry, key: str) -> Networks:
     experiment = registry.experiments.get(run.experiment_id)
     [run] = finished_runs(registry, experiment, run.fold)
     corpus = registry.corpora.by_id(experiment.corpus_id)
-    about = f"the network of run {run.key} ({corpus.name}, fold {run.fold} of {run.folds})"
+    about = f"the network of run {run.key} ({corpus.name}, fold {run.fold} of {run.folds}, {_rule(experiment)})"
     return Networks(corpus, experiment.config, about, (run,), (_weights(registry, run),))
 
 
@@ -82,7 +82,8 @@ def networks_of_experiment(registry: Registry, experiment_id: int) -> Networks:
     experiment = registry.experiments.get(experiment_id)
     runs = tuple(finished_runs(registry, experiment))
     corpus = registry.corpora.by_id(experiment.corpus_id)
-    about = f"the mean of {len(runs)} of {experiment.folds} folds of experiment {experiment.id} ({corpus.name})"
+    folds = f"{len(runs)} of {experiment.folds} folds"
+    about = f"the mean of {folds} of experiment {experiment.id} ({corpus.name}, {_rule(experiment)})"
     return Networks(corpus, experiment.config, about, runs, tuple(_weights(registry, run) for run in runs))
 
 
@@ -97,6 +98,12 @@ def networks_of_weights(registry: Registry, source: Path, name: str) -> Networks
         corpus = CorpusRecord(0, spec.name, "", "", "", spec.classes, spec.signal_length, spec.tabs, "")
     about = f"the mean of all folds in {clean(source.name)} ({corpus.name})"
     return Networks(corpus, TrainingConfig(tabs=corpus.tabs), about, published=source)
+
+
+def _rule(experiment: Experiment) -> str:
+    """How the networks were trained and chosen."""
+    label = " (optimistic)" if experiment.optimistic else ""
+    return f"protocol {experiment.protocol}, selection {experiment.selection}{label}"
 
 
 def _weights(registry: Registry, run: Run) -> Path:

@@ -188,7 +188,8 @@ def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal
     weights = (
         f"epochs {epoch - job.config.average + 1} to {epoch}" if job.config.select == "average" else f"epoch {epoch}"
     )
-    text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({job.config.selection}, weights of {weights})"
+    label = f"{job.config.selection}{', optimistic' if job.config.optimistic else ''}"
+    text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({label}, weights of {weights})"
     embeddings = trainer.embed(job.data.features)
     record_result(journal, job.fold, job.data, result, embeddings, job.paths.embeddings, text)
     say(text)
