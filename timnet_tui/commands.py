@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from timnet.errors import TimnetError
 from timnet.queue import service
+from timnet.records import Run
 from timnet.registry import Registry
+from timnet.registry.taking_back import take_back
 from timnet.states import Command
 from timnet.text import clean
 from timnet_tui import wording
-from timnet_tui.messages import CommandEnded
+from timnet_tui.messages import CommandEnded, Undo
 
 
 def apply(db: Path, command: Command, keys: Sequence[str]) -> CommandEnded:
@@ -19,11 +22,28 @@ def apply(db: Path, command: Command, keys: Sequence[str]) -> CommandEnded:
     try:
         if not db.exists():
             return CommandEnded(f"{clean(str(db))} is gone", failed=True)
-        with Registry.open(db) as registry:
+        with Registry.open(db) as registry, registry.db.write():
+            before = [registry.runs.get(key) for key in keys]
             outcomes, passed = service.command_where_it_applies(registry, command, keys)
     except Exception as error:  # a failed command is told to the user, it does not end the screen
         return _failed(error)
-    return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes)
+    changed = {one.key for one in outcomes}
+    concerned = tuple(run for run in before if run.key in changed)
+    undo = Undo(f"the {command}", partial(unapply, db, command, concerned)) if concerned else None
+    return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes, undo=undo)
+
+
+def unapply(db: Path, command: Command, before: Sequence[Run]) -> CommandEnded:
+    """Make runs what they were before ``command``, where nothing has happened to them since, and say what became so."""
+    try:
+        if not db.exists():
+            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
+        with Registry.open(db) as registry:
+            outcomes, passed = take_back(registry, command, before)
+    except Exception as error:  # as above
+        return _failed(error)
+    said = wording.outcome(outcomes, passed)
+    return CommandEnded(f"taken back; {said}" if outcomes else f"too late: {said}", failed=not outcomes)
 
 
 def start_worker(db: Path, jobs: int) -> CommandEnded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from tests.support import filled_registry
 from tests.tui.conftest import until
@@ -16,6 +17,7 @@ from timnet.registry import Registry
 from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
 from timnet_tui.charts.widget import Chart
+from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.screens.confirm import Confirm
 from timnet_tui.screens.grid import GridScreen
 from timnet_tui.screens.run import RunScreen
@@ -130,28 +132,47 @@ async def _press_on(registry: Registry, key: str, press: list[str], in_run_view:
         return toasts(pilot)
 
 
+PRESSED = [
+    ("2.9", ["p"], RunState.PAUSED, None),
+    ("2.3", ["p"], RunState.RUNNING, "pause"),
+    ("2.8", ["r"], RunState.QUEUED, None),
+    ("2.4", ["R"], RunState.QUEUED, None),
+    ("2.9", ["c"], RunState.CANCELLED, None),
+    ("2.9", ["ctrl+k"], RunState.CANCELLED, None),
+    ("2.3", ["c", "y"], RunState.RUNNING, "cancel"),
+]
+
+
 @proves("grid.pause", "grid.resume", "grid.retry", "grid.cancel")
-@proves("run.pause", "run.resume", "run.retry", "run.cancel")
+@proves("run.pause", "run.resume", "run.retry", "run.cancel", "anywhere.undo")
 @pytest.mark.parametrize("in_run_view", [False, True], ids=["grid", "run"])
-@pytest.mark.parametrize(
-    ("key", "press", "state", "want"),
-    [
-        ("2.9", ["p"], RunState.PAUSED, None),
-        ("2.3", ["p"], RunState.RUNNING, "pause"),
-        ("2.8", ["r"], RunState.QUEUED, None),
-        ("2.4", ["R"], RunState.QUEUED, None),
-        ("2.9", ["c"], RunState.CANCELLED, None),
-        ("2.9", ["ctrl+k"], RunState.CANCELLED, None),
-        ("2.3", ["c", "y"], RunState.RUNNING, "cancel"),
-    ],
-)
-async def test_the_queue_does_what_the_key_says(
-    registry: Registry, key: str, press: list[str], state: RunState, want: str | None, in_run_view: bool
-) -> None:
-    said = await _press_on(registry, key, press, in_run_view)
-    run = registry.runs.get(key)
-    assert (run.state, run.want) == (state, want)
-    assert key in said
+async def test_the_queue_does_what_the_key_says_and_takes_it_back(registry: Registry, in_run_view: bool) -> None:
+    def shown(pilot: Pilot[None]) -> tuple[str, RunState, str | None] | None:
+        [run] = pilot.app.screen.targets() or [None]
+        return run and (run.key, run.state, run.want)
+
+    app = TimnetApp(registry.paths.db, Settings())
+    async with app.run_test(size=(100, 30)) as pilot:
+        for key, press, state, want in PRESSED:
+            was = registry.runs.get(key)
+            await at_run(pilot, key)
+            if in_run_view:
+                await pilot.press("enter")
+                await until(pilot, lambda: isinstance(app.screen, RunScreen))
+            before = (key, was.state, was.want)
+            await until(pilot, lambda before=before: shown(pilot) == before)
+            app.clear_notifications()
+            await pilot.press(*press)
+            after = (key, state, want)
+            await until(pilot, lambda after=after: isinstance(app.screen, RegistryScreen) and shown(pilot) == after)
+            await until(pilot, lambda key=key: key in toasts(pilot) and "u takes it back" in toasts(pilot))
+            await pilot.press("u")
+            await until(pilot, lambda before=before: shown(pilot) == before)
+            await until(pilot, lambda: "taken back" in toasts(pilot))
+            assert registry.runs.get(key).error == was.error
+            if in_run_view:
+                await pilot.press("escape")
+                await until(pilot, lambda: isinstance(app.screen, GridScreen))
 
 
 async def test_what_cannot_be_done_is_said(registry: Registry) -> None:
