@@ -57,19 +57,31 @@ GOOD_AND_BAD = {
     "variant": (list(VARIANTS), ["", "transformer"]),
     "normalise": (list(NORMALISATIONS), ["", "test"]),
     "schedule": (list(SCHEDULES), ["", "linear"]),
+    "mask_frames": ([0, 10_000], [-1, 10_001]),
+    "mask_coefficients": ([0, 38], [-1, 39]),
     "warmup": ([0, 0.5], [-0.1, 0.51, math.nan]),
 }
+
+
+STANDARDISED = {"normalise": "training"}
 
 
 @pytest.mark.parametrize("name", TrainingConfig.__dataclass_fields__)
 def test_each_setting_has_its_range(name: str) -> None:
     good, bad = GOOD_AND_BAD[name]
     for value in good:
-        needed = {"inner": 0.1} if name == "monitor" else {}
+        needed = {"monitor": {"inner": 0.1}, "mask_frames": STANDARDISED, "mask_coefficients": STANDARDISED}.get(
+            name, {}
+        )
         assert getattr(TrainingConfig(**{name: value, **needed}), name) == value
     for value in bad:
         with pytest.raises(BadInput, match=f"^{name} = .* is out of range; allowed: "):
             TrainingConfig(**{name: value})
+
+
+def test_masks_are_for_standardised_features() -> None:
+    with pytest.raises(BadInput, match="masks need standardised features"):
+        TrainingConfig(mask_coefficients=1)
 
 
 @given(

@@ -111,7 +111,8 @@ class TrainingConfig:
     :data:`VARIANTS`; ``inner`` is the share of the training rows kept out as an inner validation set;
     ``average`` is how many last epochs' weights are averaged where ``select`` is ``average``. ``normalise`` is one of
     :data:`NORMALISATIONS`, ``schedule`` one of :data:`SCHEDULES`, and ``warmup`` the share of the
-    training over which the learning rate rises.
+    training over which the learning rate rises. ``mask_frames`` and ``mask_coefficients`` are the most frames in a row
+    and coefficients in a row that each training utterance loses in an epoch.
     """
 
     # the network
@@ -122,6 +123,8 @@ class TrainingConfig:
     variant: str = "timnet"
     # what it reads
     normalise: str = "none"
+    mask_frames: int = 0
+    mask_coefficients: int = 0
     # the optimiser and the loss
     learning_rate: float = 1e-3
     schedule: str = "constant"
@@ -213,6 +216,8 @@ def _check_config(c: TrainingConfig) -> None:
         ("tabs", 1 <= c.tabs <= 14, "1 to 14"),
         ("dropout", 0 <= c.dropout < 1, "0 up to, not including, 1"),
         ("normalise", c.normalise in NORMALISATIONS, ", ".join(NORMALISATIONS)),
+        ("mask_frames", 0 <= c.mask_frames <= 10_000, "0 to 10000"),
+        ("mask_coefficients", 0 <= c.mask_coefficients <= 38, "0 to 38"),
         ("learning_rate", 0 < c.learning_rate <= 10, "above 0, up to 10"),
         ("schedule", c.schedule in SCHEDULES, ", ".join(SCHEDULES)),
         ("beta1", 0 <= c.beta1 < 1, "0 up to, not including, 1"),
@@ -241,6 +246,8 @@ def _check_config(c: TrainingConfig) -> None:
             raise BadInput(f"{name} = {getattr(c, name)!r} is out of range; allowed: {allowed}")
     if c.monitor.startswith("inner_") and not c.inner:
         raise BadInput(f"monitor = {c.monitor} needs an inner validation set; add one, e.g. inner=0.1")
+    if (c.mask_frames or c.mask_coefficients) and c.normalise == "none":
+        raise BadInput("masks need standardised features, in which 0 is the mean; add normalise=training")
     if c.select == "average" and c.patience:
         raise BadInput("select = average needs to know the last epoch ahead; leave patience at 0")
 

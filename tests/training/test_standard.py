@@ -13,7 +13,7 @@ from timnet.training.standard import Standard
 
 STANDARDISED = TrainingConfig(
     tabs=2, filters=4, batch_size=6, epochs=4, dropout=0.3, normalise="training", schedule="cosine", warmup=0.25,
-    learning_rate=0.01, select="average", average=2,
+    learning_rate=0.01, select="average", average=2, mask_frames=6, mask_coefficients=5,
 )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from timnet.registry.journal import Journal
 from timnet.training import checkpoint
 from timnet.training.checkpoint import Progress
 from timnet.training.data import CorpusData
+from timnet.training.masks import spans_of
 from timnet.training.rule import judge
 from timnet.training.step import Evaluation, Trainer, order_of, smooth
 
@@ -122,8 +123,10 @@ def _train_epoch(
             raise Interrupted(want)
 
     # rows are places within the resident training rows, so the order is one of range(n)
-    order = order_of(np.arange(len(job.fold.train)), job.seed, job.fold.number, epoch)
-    loss, accuracy = trainer.epoch(order, look)
+    rows, shape = len(job.fold.train), job.data.features.shape[1:]
+    order = order_of(np.arange(rows), job.seed, job.fold.number, epoch)
+    spans = spans_of(job.config, rows, (shape[0], shape[1]), job.seed, job.fold.number, epoch)
+    loss, accuracy = trainer.epoch(order, look, spans)
     trainer.mean.take(trainer.model, epoch)
     result, inner = _evaluate(job, trainer, job.fold.test), _evaluate(job, trainer, job.fold.inner)
     metrics = EpochMetrics(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from timnet.evaluation.scores import confusion, uar, war
 from timnet.model.network import TimNet
 from timnet.records import TrainingConfig
+from timnet.training.masks import masked
 from timnet.training.mean import MeanWeights
 from timnet.training.rate import rate_at
 from timnet.training.standard import Standard
@@ -73,12 +74,18 @@ class Trainer:
         self._features = tf.constant(self._read(features))
         self._targets = tf.constant(targets)
         # one trace for every size of batch: tracing costs seconds
-        self._step = tf.function(self._one_step, input_signature=[tf.TensorSpec([None], tf.int64)])
+        rows, spans = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 4], tf.int64)
+        masks = config.mask_frames or config.mask_coefficients
+        self._step = tf.function(self._one_step, input_signature=[rows, spans] if masks else [rows])
         self._forward = forward_of(model)
         self.mean = MeanWeights(config)
 
-    def epoch(self, order: NDArray[np.int64], between_steps: Callable[[], None]) -> tuple[float, float]:
+    def epoch(
+        self, order: NDArray[np.int64], between_steps: Callable[[], None], spans: NDArray[np.int64] | None = None
+    ) -> tuple[float, float]:
         """Train once over the rows in ``order``; ``between_steps`` may raise to leave the epoch.
+
+        ``spans`` tells what of each row is masked, where the configuration masks (:mod:`timnet.training.masks`).
 
         Returns the mean loss (on smoothed labels) and accuracy over the samples, each measured before
         the step that used it, as Keras's ``fit`` reports them.
@@ -88,7 +95,9 @@ class Trainer:
         for start in starts:
             rows = order[start : start + self.config.batch_size]
             self._set_rate(len(starts))
-            loss, correct = self._step(tf.constant(rows))
+            loss, correct = self._step(
+                *[tf.constant(one) for one in ([rows] if spans is None else [rows, spans[rows]])]
+            )
             loss_sum += float(loss) * len(rows)
             hits += float(correct)
             between_steps()
@@ -144,8 +153,10 @@ class Trainer:
             self.rate = rate_at(self.config, int(self.optimizer.iterations), steps)
             self.optimizer.learning_rate.assign(self.rate)
 
-    def _one_step(self, rows: Any) -> tuple[Any, Any]:
+    def _one_step(self, rows: Any, spans: Any = None) -> tuple[Any, Any]:
         batch = tf.gather(self._features, rows)
+        if spans is not None:
+            batch = masked(batch, spans)
         targets = tf.gather(self._targets, rows)
         with tf.GradientTape() as tape:
             logits, _ = self.model(batch, training=True)
