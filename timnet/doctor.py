@@ -52,9 +52,10 @@ def examine(settings: Settings, *, devices: bool = False) -> Examination:
         "cache": _cache(settings),
         "disk": [_room(name, path, problems) for name, path in _places(settings)],
         "workers": _workers(settings),
-        "jobs": settings.jobs_here,
+        "jobs": settings.jobs_asked,
         "threads": settings.threads,
         "device": settings.device,
+        "places": _places_known(settings),
     }
     if devices:
         facts["devices"] = _devices(problems)
@@ -125,6 +126,16 @@ def _workers(settings: Settings) -> list[dict[str, Any]]:
     except TimnetError:  # the registry's own problem is told already
         return []
     return [{"pid": one.pid, "host": one.host, "jobs": one.jobs, "running": list(one.running)} for one in alive]
+
+
+def _places_known(settings: Settings) -> str:
+    """What is known of runs at once for work like EMODB's; nothing is measured here."""
+    from timnet.machine import places
+    from timnet.machine.known import Known, cores
+    from timnet.machine.shape import EMODB
+
+    decided = places.decide(Known(settings.cache).of(EMODB, settings.device), places.free_memory(), cores())
+    return decided.why if decided else "not measured yet; measure it: timnet doctor --benchmark"
 
 
 def _devices(problems: list[str]) -> list[str] | None:

@@ -24,6 +24,7 @@ OCCASIONS = ("finish", "run", "failed", "nan", "stall")
 
 AUTO: Literal["auto"] = "auto"
 Jobs = int | Literal["auto"]
+MOST_JOBS = 1024
 
 DEFAULT, ENVIRONMENT = "default", "the environment (TIMNET_*)"
 
@@ -129,6 +130,15 @@ def own_file() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_config_dir("timnet", appauthor=False)) / "timnet.toml"
+
+
+def parse_jobs(text: str) -> Jobs:
+    """What ``--jobs`` says: a number, 0 for what the settings say, or "auto". Raises :class:`ValueError`."""
+    if text == AUTO:
+        return AUTO
+    if not text.isdecimal() or int(text) > MOST_JOBS:
+        raise ValueError(f"{text!r} is neither auto nor a whole number from 0 to {MOST_JOBS}")
+    return int(text)
 
 
 def variable_of(name: str) -> str:

@@ -13,6 +13,7 @@ from timnet.queue.plan import Request, plan, take_back
 from timnet.records import Worker
 from timnet.registry import Registry
 from timnet.registry.lineup import Held, Move, Spot
+from timnet.settings import Jobs
 from timnet.text import clean
 from timnet_tui.messages import CommandEnded, Undo
 
@@ -37,7 +38,7 @@ def attempt(db: Path, job: Callable[[Registry], CommandEnded]) -> CommandEnded:
         return CommandEnded(clean(text), failed=True)
 
 
-def queue_experiments(db: Path, request: Request, jobs: int | None) -> Queued:
+def queue_experiments(db: Path, request: Request, jobs: Jobs | None) -> Queued:
     """Queue what ``request`` asks for; with ``jobs``, also start a worker where none takes runs."""
     ids: list[int] = []
 
@@ -64,7 +65,7 @@ def unqueue(db: Path, ids: Sequence[int]) -> CommandEnded:
     return attempt(db, job)
 
 
-def _with_worker(db: Path, jobs: int, ended: CommandEnded) -> CommandEnded:
+def _with_worker(db: Path, jobs: Jobs, ended: CommandEnded) -> CommandEnded:
     """Start a worker if need be; what is queued stays queued when that fails."""
 
     def job(registry: Registry) -> CommandEnded:

@@ -140,6 +140,13 @@ class Disturbance:
     seen: dict[str, object]
 
 
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 class Disturber:
     """Drives one run through trouble; every wait is bounded."""
 
@@ -173,15 +180,29 @@ class Disturber:
         took = self.wait(lambda now: now.attempt > run.attempt or now.state is RunState.QUEUED, "to be requeued")
         self.seen[name] = (run.uid, run.attempt, took)
 
+    def kill_warm(self, name: str, epoch: int) -> None:
+        """Kill -9 the process that the training process was forked from."""
+        run = self.wait_for_epoch(epoch)
+        assert run.pid is not None
+        warm = psutil.Process(run.pid).parent()
+        assert warm is not None
+        assert warm.parent() == psutil.Process(self.studio.workers[-1].pid)
+        warm.kill()
+        took = self.wait(lambda now: now.attempt > run.attempt or now.state is RunState.QUEUED, "to be requeued")
+        self.seen[name] = (run.uid, run.attempt, took)
+
     def kill_worker(self, name: str, worker: subprocess.Popen[bytes], epoch: int) -> None:
         """Kill -9 the worker; what ``timnet runs ls`` does must soon find its run without a process."""
         run = self.wait_for_epoch(epoch)
         assert run.pid is not None
         orphan = psutil.Process(run.pid)
+        warm = orphan.parent()
+        assert warm is not None
         killed = time.monotonic()
         worker.kill()
         worker.wait()
-        orphaned = wait_until(lambda: not orphan.is_running(), 20, "for the orphan to leave")
+        left = (orphan, warm)
+        orphaned = wait_until(lambda: not any(map(_lives, left)), 20, "for the orphans to leave")
         wait_until(lambda: liveness.reap(self.registry, 5), 20, "for the run to be reaped")
         self.seen[name] = (run, self.run, orphaned, time.monotonic() - killed)
 
@@ -195,11 +216,11 @@ class Disturber:
 
 
 def kills(studio: Studio) -> Disturbance:
-    """Fold 1: its process is killed twice, then its worker."""
+    """Fold 1: its process is killed, then the one it was forked from, then its worker."""
     one = Disturber(studio, 1)
     worker = studio.work(1)
     one.kill_child("first kill", 2)
-    one.kill_child("second kill", 11, delay=0.013)
+    one.kill_warm("second kill", 11)
     one.kill_worker("killed worker", worker, 20)
     return one.finish(studio.work(1))
 

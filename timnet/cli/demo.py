@@ -47,7 +47,7 @@ def demo(
         keys = [run.key for run in registry.runs.of_experiment(experiment.id)]
         say(f"experiment {experiment.id}: {experiment.corpus}, {len(keys)} folds; TensorFlow takes a moment to load")
         if show:
-            ensure_worker(registry, settings.jobs_here)
+            ensure_worker(registry, settings.jobs_asked)
             from timnet_tui.app import run
 
             run(place.db, settings, open_experiment=experiment.id)

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from timnet.cli.context import settings_of
 from timnet.cli.help import examples
 from timnet.cli.output import print_json, print_table, say
+from timnet.machine.places import BUSY
+from timnet.settings import AUTO, Settings
 
-EXAMPLES = examples("doctor", "doctor --devices", "doctor --json")
+if TYPE_CHECKING:
+    from timnet.machine.benchmark import Benchmark
+
+EXAMPLES = examples("doctor", "doctor --devices", "doctor --benchmark", "doctor --json")
 
 
 def doctor(
     context: typer.Context,
     devices: Annotated[
         bool, typer.Option("--devices", help="Ask TensorFlow which devices it sees; takes some seconds.")
+    ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--benchmark", help="Time training steps on each device, and runs at once; takes a minute or two."
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -27,14 +38,17 @@ def doctor(
     from timnet.doctor import examine
 
     found = examine(settings_of(context), devices=devices)
+    timed = _benchmark(settings_of(context)) if measure else None
     if as_json:
-        print_json(found.to_dict())
+        print_json({**found.to_dict(), **({"benchmark": timed.to_dict()} if timed else {})})
     else:
         print_table(("", ""), _lines(found.facts))
         for problem in found.problems:
             say(f"! {problem}")
         if not found.problems:
             say("all is well")
+        if timed:
+            _print_benchmark(timed)
     if found.problems:
         raise typer.Exit(1)
 
@@ -53,9 +67,41 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
             "workers",
             "; ".join(f"pid {w['pid']}, {len(w['running'])}/{w['jobs']} busy" for w in facts["workers"]) or "none",
         ),
-        ("training", f"{facts['jobs']} runs at once, {facts['threads']} threads each, device {facts['device']}"),
+        ("training", f"{_at_once(facts)}, device {facts['device']}"),
+        ("best for EMODB", facts["places"]),
         *(("device", one) for one in facts.get("devices") or ()),
     ]
+
+
+def _at_once(facts: dict[str, Any]) -> str:
+    if facts["jobs"] == AUTO:
+        return "as many runs at once as are best here"
+    return f"{facts['jobs']} runs at once, {facts['threads']} threads each"
+
+
+def _benchmark(settings: Settings) -> Benchmark:
+    from timnet.cli.output import err
+    from timnet.machine.benchmark import benchmark
+
+    return benchmark(settings, lambda text: err().print(text, markup=False))
+
+
+def _print_benchmark(timed: Benchmark) -> None:
+    """Two tables: a step by device and precision, epochs a second by runs at once."""
+    say("")
+    say(f"steps of {timed.shape.text}")
+    rows = [(one.device, one.precision, str(one.threads), f"{one.ms:.1f}", _size(one.memory)) for one in timed.speeds]
+    print_table(
+        ("device", "precision", "threads", "ms a step", "memory"), rows, right=("threads", "ms a step", "memory")
+    )
+    say("")
+    columns = ("runs at once", "threads", "epochs a second", "memory of each")
+    rates = [(str(one.jobs), str(one.threads), f"{one.per_second:.3f}", _size(one.memory)) for one in timed.rates]
+    print_table(columns, rates, right=columns)
+    say("")
+    say(timed.places)
+    if timed.busy > BUSY:
+        say(f"! {timed.busy:.0%} of the cores were in use by others, so these figures are not remembered")
 
 
 def _size(count: int) -> str:

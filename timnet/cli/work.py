@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,19 +12,31 @@ from timnet.cli.experiment_options import ExperimentOptions, with_experiment_opt
 from timnet.cli.help import examples
 from timnet.cli.output import describe, print_json, print_table, say
 from timnet.records import CorpusRecord
-from timnet.settings import Settings
+from timnet.settings import Settings, parse_jobs
 
-WORK_EXAMPLES = examples("work --jobs 2", "work --stay --detach")
+WORK_EXAMPLES = examples("work --jobs 2", "work --jobs auto", "work --stay --detach")
 TRAIN_EXAMPLES = examples(
     "train EMODB --folds 10 --only 1,2 --epochs 20", "train EMODB --set lr=5e-4,1e-3", "train EMODB SAVEE --detach"
 )
 
 workers_app = typer.Typer(help="Worker processes: list them, stop them.", no_args_is_help=True)
 
+
+def _parse_jobs(text: str | int) -> str | int:
+    try:
+        return parse_jobs(str(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Jobs = Annotated[
-    int,
+    Any,
     typer.Option(
-        "--jobs", "-j", metavar="N", min=0, max=1024, help="Runs at once; 0: as the settings say, else one a core."
+        "--jobs",
+        "-j",
+        metavar="N|auto",
+        parser=_parse_jobs,
+        help="Runs at once; auto: what is best here; 0: as the settings say, else one a core.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -49,7 +61,7 @@ def work(
     with creating(context) as (registry, settings):
         settings = replace(settings, jobs=jobs or settings.jobs)
         if detach:
-            pid = start_worker(settings.db, settings.jobs_here, stay=stay)
+            pid = start_worker(settings.db, settings.jobs_asked, stay=stay)
             say(f"worker {pid} works in the background; see: timnet queue ls, end it: timnet workers stop")
             return
         Worker(registry, settings, new_worker_uid(), stay=stay).run()
@@ -82,7 +94,7 @@ def train(
         for experiment in made:
             say(describe(experiment))
         if detach:
-            ensure_worker(registry, settings.jobs_here)
+            ensure_worker(registry, settings.jobs_asked)
             ids = " ".join(str(experiment.id) for experiment in made)
             say(f"{len(keys)} runs queued; watch them: {command_for(settings)} runs watch {ids}")
             return

@@ -22,6 +22,10 @@ MEMORY_SHARE = 0.85
 """Of the memory that is free, what runs may fill."""
 
 
+BUSY, BUSY_SECONDS = 0.3, 0.5
+"""A machine whose cores are in use to more than this share, looked at for so long, shows nothing true."""
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """``jobs`` runs at once with ``threads`` each, and why, in one line."""
@@ -72,6 +76,8 @@ def settle(
     decided = decide(known.of(shape, device), free_memory(), cores())
     if decided is not None:
         return decided
+    if busy() > BUSY:
+        return one_a_core("other programs keep this machine busy, so nothing is measured now")
     say("measuring how many runs at once are best here; this is done once for a shape of work")
     try:
         with known.measuring():
@@ -106,6 +112,13 @@ def free_memory() -> int:
     import psutil
 
     return int(psutil.virtual_memory().available)
+
+
+def busy() -> float:
+    """The share of the machine's cores that are in use."""
+    import psutil
+
+    return psutil.cpu_percent(interval=BUSY_SECONDS) / 100
 
 
 def _best(rates: Sequence[Rate], most: int | None, measured: str) -> Places:

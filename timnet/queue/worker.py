@@ -21,9 +21,10 @@ from timnet.errors import DiskFull, TimnetError, UnknownName
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
 from timnet.queue.engines import local
+from timnet.queue.places import PlacesHere
 from timnet.queue.stall import Standstill
 from timnet.registry import Registry
-from timnet.settings import Settings
+from timnet.settings import Settings, parse_jobs
 
 TICK_SECONDS = 0.1
 CHORE_SECONDS = 1.0
@@ -37,7 +38,7 @@ class Worker:
     def __init__(self, registry: Registry, settings: Settings, uid: str, *, stay: bool) -> None:
         self.registry = registry
         self.settings = settings
-        self.jobs = settings.jobs_here
+        self.jobs = settings.jobs_here  # with "auto" a guess until runs wait
         self.stay = stay
         self.uid = uid
         self.children: list[local.Child] = []
@@ -46,6 +47,7 @@ class Worker:
         self._want: str | None = None
         self._next_chores = 0.0
         self._standstill = Standstill()
+        self._places = PlacesHere(registry, settings, _say)
         self._teller = Teller(registry, settings.notify, _say)
 
     def run(self) -> None:
@@ -63,6 +65,7 @@ class Worker:
         finally:
             self._end_children()
             self._engine.close()
+            self._places.close()
             self._teller.close()
             _say(f"worker {self.uid} ended")
             with suppress(TimnetError):
@@ -89,14 +92,24 @@ class Worker:
             self._want = self.registry.workers.seen(self.uid) or self._want
             for run, state in liveness.reap(self.registry, self.settings.max_crashes):
                 _say(f"run {run.key}: its process is gone; it is {state} now")
-            self._look_for_standstill()
+            self._look_at_runs()
             self._teller.look()
         if self.ending or self._want == "stop":
             return False
         if self._want == "drain":
             return bool(self.children)
-        claimed = self._fill()
+        self._settle_places()
+        claimed = False if self.ending else self._fill()
         return bool(self.stay or self.children or claimed or self._waits_for_later())
+
+    def _settle_places(self) -> None:
+        """Once, when runs wait: how many to train at once, where that is left to the worker."""
+        settled = self._places.settle()
+        if settled is not None:
+            self.settings, self.jobs = settled, settled.jobs_here
+            self.registry.workers.takes(self.uid, self.jobs)
+            self._engine.close()
+            self._engine = local.LocalEngine(self.registry, self.settings, _say)
 
     def _fill(self) -> bool:
         claimed = False
@@ -119,15 +132,18 @@ class Worker:
         """Whether a run waits that cannot start yet: it crashed a moment ago, or its old process still holds it."""
         return bool(self.registry.runs.ls("state:queued", limit=1))
 
-    def _look_for_standstill(self) -> None:
+    def _look_at_runs(self) -> None:
+        runs = []
         for child in self.children:
             try:
-                text = self._standstill.look(self.registry.runs.by_id(child.claim.run_id))
+                runs.append(self.registry.runs.by_id(child.claim.run_id))
             except UnknownName:  # it ended a moment ago and was deleted
                 continue
+            text = self._standstill.look(runs[-1])
             if text is not None:
                 _say(f"run {child.claim.key}: {text}")
                 self.registry.runs.stalled(child.claim.run_id, child.claim.attempt, text)
+        self._places.look(runs)
 
     def _bury(self, child: local.Child) -> None:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
@@ -165,6 +181,7 @@ class Worker:
 
     def _on_signal(self, *_: object) -> None:
         self.ending = True
+        self._places.stop.set()
 
 
 def _say(line: str) -> None:
@@ -176,7 +193,7 @@ def main() -> int:
     """Parse the command line and work."""
     parser = argparse.ArgumentParser(prog="python -m timnet.queue.worker", description=__doc__)
     parser.add_argument("--db", type=Path, required=True)
-    parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--jobs", type=parse_jobs, default=0, help="a number, or auto")
     parser.add_argument("--stay", action="store_true")
     parser.add_argument(
         "--uid", help="its name in the registry (default: a new one)", default=liveness.new_worker_uid()

@@ -33,6 +33,9 @@ MEASURED_SECONDS = 2.0
 READY_SECONDS = 120.0
 """A process that has not made its first step by then is given up."""
 
+# forking spares the import; it is safe as long as this process has only imported TensorFlow
+_CONTEXT: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+
 #: what Keras calls a precision -> the devices on which it is measured; halves of 16 bits are not for CPUs
 PRECISIONS = {"float32": ("cpu", "gpu"), "mixed_bfloat16": ("cpu", "gpu"), "mixed_float16": ("gpu",)}
 
@@ -82,6 +85,8 @@ def speeds(question: dict[str, Any], report: Callable[[Progress], None]) -> list
         for device in question["devices"]
         if device in devices and precision in question["precisions"]
     ]
+    if any(device == "gpu" for device, _ in wanted) and not _has_gpu():
+        wanted = [one for one in wanted if one[0] != "gpu"]
     found = []
     for number, (device, precision) in enumerate(wanted):
         report(Progress(number, len(wanted), f"{device}, {precision}"))
@@ -91,14 +96,33 @@ def speeds(question: dict[str, Any], report: Callable[[Progress], None]) -> list
     return found
 
 
+def _has_gpu() -> bool:
+    """Asked in a process of its own, as looking for GPUs begins what a fork would not survive."""
+    mine, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=_count_gpus, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        return bool(mine.recv())
+    except EOFError:
+        return False
+    finally:
+        process.join()
+
+
+def _count_gpus(end: Connection) -> None:
+    load_engine()
+    import tensorflow as tf
+
+    end.send(len(tf.config.list_physical_devices("GPU")))
+
+
 def together(trials: Sequence[Trial]) -> list[Pace]:
     """Train all ``trials`` at the same time, from when the last is ready; empty where one of them died."""
-    # forking spares the import; it is safe as long as this process has only imported TensorFlow
-    context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     begun = []
     for trial in trials:
-        mine, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(trial, theirs, os.getpid()), daemon=True)
+        mine, theirs = _CONTEXT.Pipe()
+        process = _CONTEXT.Process(target=_serve, args=(trial, theirs, os.getpid()), daemon=True)
         process.start()
         theirs.close()
         begun.append((process, mine))

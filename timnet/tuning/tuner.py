@@ -60,7 +60,7 @@ def places_here(registry: Registry, settings: Settings) -> Places:
             told_to_stop = all(worker.want for worker in alive)
         if told_to_stop:
             return bool(alive)
-        ensure_worker(registry, settings.jobs_here)
+        ensure_worker(registry, settings.jobs_asked)
         return True
 
     return Places(settings.jobs_here, keep)

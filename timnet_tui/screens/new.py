@@ -19,6 +19,7 @@ from timnet.presets import ALIASES, Preset
 from timnet.protocols import PROTOCOLS
 from timnet.records import TrainingConfig
 from timnet.registry.experiments import NewExperiment
+from timnet.settings import Jobs
 from timnet.text import clean
 from timnet_tui import queueing
 from timnet_tui.actions import Place, bindings
@@ -280,7 +281,7 @@ class NewScreen(RegistryScreen):
 
     def action_train(self) -> None:
         """Queue it, and see to it that a worker takes it."""
-        self._queue(self.timnet.settings.jobs_here)
+        self._queue(self.timnet.settings.jobs_asked)
 
     def action_next_field(self) -> None:
         """The field below."""
@@ -306,7 +307,7 @@ class NewScreen(RegistryScreen):
     def _leave(self) -> None:
         self.app.pop_screen()
 
-    def _queue(self, jobs: int | None) -> None:
+    def _queue(self, jobs: Jobs | None) -> None:
         form = self.form
         request, problems = request_of(form)
         if not problems and self._page is not None and self._page.form == form:

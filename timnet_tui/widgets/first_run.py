@@ -155,5 +155,5 @@ def make_demo(db: Path, settings: Settings, report: Report, stop: threading.Even
     place = DemoPlace(db.absolute().parent / FOLDER)
     with Registry.open(db) as registry:
         experiment = prepare(registry, settings, place, report, stop=stop)
-        ensure_worker(registry, settings.jobs_here)
+        ensure_worker(registry, settings.jobs_asked)
     return experiment.id

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+MODULE = "timnet.training.warm"
 LARGEST_MESSAGE = 1 << 16
 LOOK_SECONDS = 0.02
 LAST_WORDS_SECONDS = 2.0
@@ -122,7 +123,7 @@ class WarmProcess:
                 [
                     sys.executable,
                     "-m",
-                    "timnet.training.warm",
+                    MODULE,
                     f"--socket={theirs.fileno()}",
                     f"--parent={os.getpid()}",
                 ],
