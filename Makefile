@@ -4,7 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv)
 BIN := .venv/bin
 
-.PHONY: help install demo test test-long lint lock test-mac-pins screenshots bench-tui clean
+.PHONY: help install demo test test-long lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -13,6 +13,7 @@ help:
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-long      the tests that the others leave out: every LaTeX table compiled (installs TeX Live)"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
+	@echo "make bench          how quick training, features and the rest are, beside the peers (about 20 minutes)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
 	@echo "make lock           resolve requirements.lock again (needs uv)"
@@ -77,6 +78,20 @@ screenshots: install
 	$(BIN)/timnet --db timnet-demo/runs.db workers stop
 	$(BIN)/timnet --db timnet-demo/runs.db queue add DEMO --preset github --folds 10 --seed 46
 	$(BIN)/python tools/screenshots.py timnet-demo/runs.db docs/images
+
+# BENCH="--only training" measures one figure, BENCH=--quick sees that all work
+bench: bench-peers
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: build/bench-venv/installed
+
+# The peers see the project's own packages too, so both sides have the same TensorFlow, numpy and librosa
+build/bench-venv/installed: .venv/installed benchmarks/peers/requirements.txt
+	"$(PYTHON)" -m venv --clear build/bench-venv
+	build/bench-venv/bin/python -c "import site; print(site.getsitepackages()[0])" > build/bench-site.txt
+	$(BIN)/python -c "import site; print(site.getsitepackages()[0])" > "$$(cat build/bench-site.txt)/project.pth"
+	build/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers/requirements.txt
+	@touch $@
 
 bench-tui: install
 	$(BIN)/python benchmarks/tui.py

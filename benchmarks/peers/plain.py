@@ -82,9 +82,10 @@ def copy_weights(source: TimNet, target: Any) -> None:
 
 
 def stacked(target: Any, shape: NetworkShape, values: dict[str, Any]) -> dict[str, Any]:
-    """What ``values`` holds for the plain network's trained weights (by path or name), laid out as ours are."""
+    """What ``values`` holds for the plain network's trained weights, by name, laid out as ours are."""
+
     def of(layer: str, which: int) -> Any:
-        return values[_name(target.get_layer(layer).trainable_weights[which])]
+        return values[name_of(target.get_layer(layer).trainable_weights[which])]
 
     ways, halves, tabs = ("forward", "backward"), range(2), range(shape.tabs)
 
@@ -103,9 +104,6 @@ def stacked(target: Any, shape: NetworkShape, values: dict[str, Any]) -> dict[st
     }
 
 
-def _name(weight: Any) -> str:
-    """A weight's name with its layer's: Keras 3 has it as a path."""
-    return str(getattr(weight, "path", None) or weight.name)
-
-
-names_of = _name
+def name_of(weight: Any) -> str:
+    """A weight's own name, with its layer's where legacy Keras puts that before it."""
+    return str(weight.name)

@@ -1,0 +1,1 @@
+"""What timnet does, a piece for each figure. Run by the project's own interpreter."""

@@ -1,0 +1,116 @@
+"""A step over what this machine can do: operations and bytes counted in its graph, peaks measured, and a profile."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.shapes import BATCH, SHAPES
+
+PRODUCTS = ("MatMul", "BatchMatMulV2", "BatchMatMulV3")
+FREE = ("Reshape", "Identity", "IdentityN", "Const", "ReadVariableOp", "ExpandDims", "Squeeze", "Shape", "NoOp",
+        "Placeholder", "StridedSlice", "Unpack", "VarHandleOp", "BroadcastGradientArgs")  # fmt: skip
+"""Kinds of operations that move no numbers to speak of."""
+SQUARE, BIG_BYTES = 1536, 256_000_000
+REPEATS = 5
+
+
+def subject(shape: str) -> dict[str, Callable[[], Any]]:
+    """``count``: what a step's graph does; ``peaks``: what one core can; ``profile``: where a step's time goes."""
+    from timnet.training.device import prepare
+
+    prepare("cpu", 1)
+    import numpy as np
+    import tensorflow as tf
+
+    from timnet.model.network import NetworkShape, TimNet
+    from timnet.records import TrainingConfig
+    from timnet.training.step import Trainer, smooth
+
+    one = SHAPES[shape]
+    features, labels = one.arrays(2 * BATCH, 1)
+    config = TrainingConfig(batch_size=BATCH, tabs=one.tabs)
+    model = TimNet(NetworkShape(one.frames, one.classes, one.tabs))
+    trainer = Trainer(model, config, features[:-1], smooth(labels[:-1], one.classes, 0.1))
+    order = np.arange(BATCH)
+
+    def counted() -> dict[str, float]:
+        step = tf.function(trainer._one_step).get_concrete_function(tf.TensorSpec([BATCH], tf.int64))
+        return count(step.graph)
+
+    def profile() -> list[tuple[str, float]]:
+        trainer.epoch(order, lambda: None)
+        return profiled(lambda: trainer.epoch(order, lambda: None))
+
+    return {"count": counted, "peaks": lambda: peaks(2 * one.frames * BATCH * 39), "profile": profile}
+
+
+def count(graph: Any) -> dict[str, float]:
+    """``flops`` of the matrix products and of everything else (one for each number written), and ``bytes``.
+
+    Bytes are what all operations together read and write, were each to take its inputs from memory and put its outputs
+    there. A product of ``[m, k]`` and ``[k, n]`` is ``2 m k n``.
+    """
+    flops = other = moved = 0.0
+    for operation in graph.get_operations():
+        if operation.type in FREE:
+            continue
+        sizes = [_numbers(tensor) for tensor in (*operation.inputs, *operation.outputs)]
+        moved += 4 * sum(sizes)
+        written = sum(_numbers(tensor) for tensor in operation.outputs)
+        if operation.type in PRODUCTS:
+            turned = operation.get_attr("adj_x" if "Batch" in operation.type else "transpose_a")
+            inner = int(operation.inputs[0].shape[-2 if turned else -1])
+            flops += 2 * written * inner
+        else:
+            other += written
+    return {"flops": flops, "other": other, "bytes": moved}
+
+
+def peaks(numbers: int) -> dict[str, float]:
+    """One core's best: ``flops`` a second of a float32 product, bytes a second copied in cache and in memory."""
+    import numpy as np
+
+    left = np.random.default_rng(1).standard_normal((SQUARE, SQUARE), np.float32)
+    small, big = np.ones(numbers, np.float32), np.ones(BIG_BYTES // 4, np.float32)
+    small_target, big_target = small.copy(), big.copy()
+    return {
+        "flops": 2 * SQUARE**3 / _best(lambda: left @ left),
+        "cached": 2 * small.nbytes / _best(lambda: np.copyto(small_target, small)),
+        "memory": 2 * big.nbytes / _best(lambda: np.copyto(big_target, big)),
+    }
+
+
+def profiled(run: Callable[[], Any]) -> list[tuple[str, float]]:
+    """Seconds by kind of operation, the dearest first, from TensorFlow's own statistics of one run."""
+    from tensorflow.python.eager import context
+
+    context.enable_run_metadata()
+    run()
+    statistics = context.export_run_metadata().step_stats
+    context.disable_run_metadata()
+    seconds: Counter[str] = Counter()
+    for device in statistics.dev_stats:
+        for node in device.node_stats:
+            kind = node.timeline_label.partition(" = ")[2].partition("(")[0] or node.node_name
+            seconds[kind] += (node.op_end_rel_micros - node.op_start_rel_micros) / 1e6
+    return seconds.most_common(14)
+
+
+def _numbers(tensor: Any) -> int:
+    if tensor.shape.rank is None or not tensor.dtype.is_floating:
+        return 0
+    return math.prod(int(extent or 1) for extent in tensor.shape)
+
+
+def _best(work: Callable[[], Any]) -> float:
+    """CPU seconds of the quickest of some repeats."""
+    found = []
+    for _turn in range(REPEATS):
+        started = time.process_time()
+        work()
+        found.append(time.process_time() - started)
+    return min(found)
