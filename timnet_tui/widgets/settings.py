@@ -13,13 +13,16 @@ from timnet_tui.looks.background import Background
 from timnet_tui.palette import Palette
 from timnet_tui.render import style
 
-LABEL, VALUE = 17, 14
+LABEL, VALUE = 18, 14
 CHANGED = "◆"
 #: the settings in groups, as the record has them
 GROUPS = (
-    ("network", ("filters", "kernel_size", "tabs", "dropout")),
-    ("optimiser", ("learning_rate", "beta1", "beta2", "epsilon", "batch_size", "epochs", "label_smoothing")),
-    ("checkpoint rule", ("check_every", "check_from", "monitor", "min_delta", "patience", "select")),
+    ("network", ("filters", "kernel_size", "tabs", "dropout", "variant")),
+    ("features", ("normalise", "mask_frames", "mask_coefficients")),
+    ("optimiser", ("learning_rate", "schedule", "warmup", "beta1", "beta2", "epsilon", "batch_size", "epochs")),
+    ("loss", ("label_smoothing",)),
+    ("checkpoint rule", ("check_every", "check_from", "monitor", "min_delta", "patience")),
+    ("selection", ("select", "average", "inner")),
 )
 
 
