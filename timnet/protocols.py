@@ -171,6 +171,13 @@ def fold_names(protocol: str, utterances: Sequence[Utterance]) -> tuple[str, ...
     return _protocol(protocol).fold_names(utterances)
 
 
+def names_of_folds(protocol: str, utterances: Sequence[Utterance], folds: int) -> tuple[str, ...]:
+    """As :func:`fold_names` for folds that are there already; empty where they are not of this protocol after all."""
+    known = PROTOCOLS.get(protocol)
+    names = known.fold_names(utterances) if known else ()
+    return names if len(names) == folds else ()
+
+
 def describe(protocol: str) -> str:
     """What ``protocol`` does, in one line for tables; raises :class:`BadInput` for an unknown one."""
     return _protocol(protocol).description

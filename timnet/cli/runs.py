@@ -170,16 +170,26 @@ def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
         [run] = waiting.explain([registry.runs.get(run_id)], liveness.workers(registry))
         details = run_details(registry, run)
         folder = registry.paths.run(run.uid).folder
+        tests = _tests(registry, run)
     if as_json:
         print_json(details)
         return
-    _print_run(run, details, str(folder))
+    _print_run(run, details, str(folder), tests)
 
 
-def _print_run(run: Run, details: dict[str, object], folder: str) -> None:
+def _tests(registry: Registry, run: Run) -> str:
+    """What the fold tests, in words; empty where that has no name."""
+    from timnet.protocols import names_of_folds
+
+    utterances = registry.corpora.utterances(registry.experiments.get(run.experiment_id).corpus_id)
+    names = names_of_folds(run.protocol, utterances, run.folds)
+    return names[run.fold - 1] if names else ""
+
+
+def _print_run(run: Run, details: dict[str, object], folder: str, tests: str) -> None:
     from timnet.cli.show import facts, print_confusion
 
-    print_table(("", ""), facts(run, details, folder))
+    print_table(("", ""), facts(run, details, folder, tests))
     metrics = details["metrics"]
     assert isinstance(metrics, list)
     names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "seconds")

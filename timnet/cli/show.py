@@ -6,8 +6,8 @@ from timnet.cli.output import print_table, score, state_text
 from timnet.records import Run
 
 
-def facts(run: Run, details: dict[str, object], folder: str) -> list[tuple[str, str]]:
-    """Name and value of everything a user asks first."""
+def facts(run: Run, details: dict[str, object], folder: str, tests: str = "") -> list[tuple[str, str]]:
+    """Name and value of everything a user asks first; ``tests`` names what the fold tests."""
     config = details["config"]
     assert isinstance(config, dict)
     label = f"{run.selection} (optimistic: the test fold chose the epoch)" if run.optimistic else run.selection
@@ -16,7 +16,7 @@ def facts(run: Run, details: dict[str, object], folder: str) -> list[tuple[str, 
         ("state", state_text(run)),
         ("waits for", run.waiting_for or ""),
         ("error", run.error or ""),
-        ("protocol", run.protocol),
+        ("protocol", f"{run.protocol}; this fold tests {tests}" if tests else run.protocol),
         ("selection", label),
         ("result", f"UAR {score(run.uar)} %, WAR {score(run.war)} %" if run.war is not None else ""),
         ("epoch", f"{run.epoch} of {run.epochs}, attempt {run.attempt}, crashes {run.crashes}"),

@@ -42,9 +42,15 @@ class Shape:
 
 
 SHAPES = {
-    Metric.ACCURACY: Shape("accuracy %", ((Role.TRAIN, "accuracy"), (Role.VALIDATION, "val_accuracy")), percent=True),
-    Metric.LOSS: Shape("loss", ((Role.TRAIN, "loss"), (Role.VALIDATION, "val_loss")), form=".3f"),
-    Metric.UAR: Shape("UAR %", ((Role.VALIDATION, "val_uar"),), percent=True),
+    Metric.ACCURACY: Shape(
+        "accuracy %",
+        ((Role.TRAIN, "accuracy"), (Role.VALIDATION, "val_accuracy"), (Role.INNER, "inner_accuracy")),
+        percent=True,
+    ),
+    Metric.LOSS: Shape(
+        "loss", ((Role.TRAIN, "loss"), (Role.VALIDATION, "val_loss"), (Role.INNER, "inner_loss")), form=".3f"
+    ),
+    Metric.UAR: Shape("UAR %", ((Role.VALIDATION, "val_uar"), (Role.INNER, "inner_uar")), percent=True),
     Metric.LEARNING_RATE: Shape("learning rate", ((Role.TRAIN, "lr"),), form=".3g"),
     Metric.SECONDS: Shape("seconds an epoch", ((Role.TRAIN, "seconds"),), form=".2f"),
 }
@@ -88,7 +94,7 @@ class Look:
     smoothing: float = 0.0
     log: bool = False
     every_fold: bool = True
-    roles: tuple[Role, ...] = (Role.TRAIN, Role.VALIDATION)
+    roles: tuple[Role, ...] = (Role.TRAIN, Role.VALIDATION, Role.INNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ class Curves:
             series += drawn.series
         changes = _changes(series)
         found += [Mark(MarkKind.COUNT, change.x) for change in changes]
-        note, short = self._notes(shape, look)
+        note, short = self._notes(look)
         return Plot(
             key=self.key,
             title=shape.title,
@@ -132,10 +138,10 @@ class Curves:
         folds = [fold for group in self.groups for fold in group.folds]
         return folds[0].best if len(folds) == 1 and not self.groups[0].averaged else None
 
-    def _notes(self, shape: Shape, look: Look) -> tuple[str, str]:
+    def _notes(self, look: Look) -> tuple[str, str]:
         if self.metric is not Metric.LOSS:
             return "", ""
-        both = {role for role, _ in shape.fields} <= set(look.roles)
+        both = {Role.TRAIN, Role.VALIDATION} <= set(look.roles)
         note, short = (SMOOTHED, SMOOTHED_SHORT) if self.smoothed_labels and both else ("", "")
         gone = min((epoch for group in self.groups for epoch in map(_diverged, group.folds) if epoch), default=None)
         if gone is not None:
@@ -163,6 +169,8 @@ class _Drawn:
             Series(role, places, tuple(map(read, fold.epochs)), self.group.label, colour=self.group.colour)
             for fold, places in zip(self.group.folds, self.places, strict=True)
         ]
+        if role is Role.INNER:  # few experiments have an inner validation set
+            lines = [line for line in lines if any(value is not None for value in line.y)]
         if not self.group.averaged:
             for line in lines:
                 yield _smoothed(line, self.look.smoothing)

@@ -35,6 +35,8 @@ COMPARED_LIGHT: tuple[RGB, ...] = (
 )
 #: how far a single fold's line and a band step back towards the background
 FAINT, TINT = 0.62, 0.28
+#: of the colours above, the one of inner validation sets: neither blue nor orange to any eye
+INNER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,11 @@ class Ink:
 
     def colour(self, series: Series) -> RGB:
         """The colour that stands for a series, in the caption as well."""
+        colours = COMPARED_DARK if self.palette.dark else COMPARED_LIGHT
         if series.colour is not None:
-            colours = COMPARED_DARK if self.palette.dark else COMPARED_LIGHT
             return colours[series.colour % len(colours)]
+        if series.role is Role.INNER:
+            return colours[INNER]
         return self.palette.train if series.role is Role.TRAIN else self.palette.validation
 
     def line(self, series: Series) -> RGB:
@@ -75,8 +79,9 @@ class Ink:
             known = glyphs.MARKERS_ASCII if self.ascii_only else glyphs.MARKERS
             return known[series.colour % len(known)]
         if self.ascii_only:
-            return "." if series.role is Role.TRAIN else "o"
-        return glyphs.DOT if self.monochrome and series.role is Role.VALIDATION else None
+            return {Role.TRAIN: ".", Role.VALIDATION: "o", Role.INNER: "x"}[series.role]
+        signs = {Role.VALIDATION: glyphs.DOT, Role.INNER: glyphs.MARKERS[1]}
+        return signs.get(series.role) if self.monochrome else None
 
     def sign(self, series: Series) -> str:
         """What stands before the name of a series in the caption."""

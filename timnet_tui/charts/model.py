@@ -13,6 +13,7 @@ class Role(StrEnum):
 
     TRAIN = "train"
     VALIDATION = "validation"
+    INNER = "inner"
 
 
 class BandKind(StrEnum):

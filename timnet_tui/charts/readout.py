@@ -24,7 +24,7 @@ BANDS = {
     BandKind.CI: "mean, 95% CI",
     BandKind.RANGE: "mean, min–max",
 }
-NAMES = {Role.TRAIN: ("train", "train"), Role.VALIDATION: ("validation", "val")}
+NAMES = {Role.TRAIN: ("train", "train"), Role.VALIDATION: ("validation", "val"), Role.INNER: ("inner set", "inner")}
 #: places at which the number of folds changes that the caption names
 CHANGES_AT_MOST = 3
 

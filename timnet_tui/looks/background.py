@@ -15,7 +15,7 @@ class Background:
     """``usual`` is the preset's configuration for this corpus; None for an experiment of no known preset.
 
     ``preset`` is where that preset's settings come from. ``path`` and ``digest`` are of the corpus's version that the
-    experiment stands on.
+    experiment stands on. ``fold_names`` say what each fold tests (``speaker 03``), where that has a name.
     """
 
     path: str = ""
@@ -24,6 +24,11 @@ class Background:
     utterances: int = 0
     usual: TrainingConfig | None = None
     preset: str = ""
+    fold_names: tuple[str, ...] = ()
+
+    def fold_name(self, run: Run) -> str:
+        """What the run's fold tests, empty where it has no name."""
+        return self.fold_names[run.fold - 1] if 0 < run.fold <= len(self.fold_names) else ""
 
     def steps(self, run: Run, config: TrainingConfig) -> int:
         """Optimiser steps in an epoch of ``run``, where its corpus is cut into folds of equal size.
@@ -43,6 +48,7 @@ def background_of(registry: Registry, experiment: Experiment) -> Background:
     except TimnetError:
         return Background()
     from timnet.preset_file import presets_or_shipped
+    from timnet.protocols import names_of_folds
 
     presets = presets_or_shipped(registry.paths.presets)
     preset = presets.get(experiment.preset) if experiment.source == "trained" else None
@@ -53,4 +59,5 @@ def background_of(registry: Registry, experiment: Experiment) -> Background:
         utterances=len(corpus.utterances),
         usual=preset.config_of(corpus, None, {}) if preset else None,
         preset=preset.source if preset else "",
+        fold_names=names_of_folds(experiment.protocol, corpus.utterances, experiment.folds),
     )

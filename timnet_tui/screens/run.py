@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -21,7 +21,7 @@ from timnet_tui.looks.curves import curves
 from timnet_tui.looks.experiment import ExperimentWatch, Whole
 from timnet_tui.looks.run import Detail, RunWatch
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import palette_of
+from timnet_tui.palette import Palette, palette_of
 from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.screens.curve_actions import CurveActions
 from timnet_tui.snapshot import Snapshot
@@ -33,6 +33,12 @@ from timnet_tui.widgets.title import run_title, whole_title
 
 #: from this width on, the panes stand beside the curves instead of below them
 WIDE = 120
+
+
+def _title(shown: Detail | Whole, colours: Palette) -> Text:
+    if isinstance(shown, Whole):
+        return whole_title(shown, colours)
+    return run_title(shown.run, colours, shown.background.fold_name(shown.run))
 
 
 class RunScreen(CurveActions, RegistryScreen):
@@ -64,8 +70,13 @@ class RunScreen(CurveActions, RegistryScreen):
     def on_mount(self) -> None:
         """Lay out for the width there is."""
         super().on_mount()
+        self.charts.recall(self.timnet.memory.of(self.PLACE))
         self._arrange()
         self.panes.pane.focus()
+
+    def remembered(self) -> Mapping[str, object]:
+        """How the curves are shown; what is zoomed into is of this run alone."""
+        return self.charts.remembered()
 
     def on_resize(self) -> None:
         """Another width may want another arrangement."""
@@ -104,8 +115,7 @@ class RunScreen(CurveActions, RegistryScreen):
 
     def _show_all(self, shown: Detail | Whole) -> None:
         colours = palette_of(self.app.current_theme)
-        title = whole_title(shown, colours) if isinstance(shown, Whole) else run_title(shown.run, colours)
-        self.query_one("#title", Static).update(title)
+        self.query_one("#title", Static).update(_title(shown, colours))
         self.show_curves()
         self.panes.show(shown)
 
@@ -144,6 +154,7 @@ class RunScreen(CurveActions, RegistryScreen):
             if self._shown is not None and self.app.current_mode == Place.GRID:
                 fold = 0 if isinstance(self._shown, Whole) else self._shown.run.fold
                 self.timnet.wanted_cell = (self._shown.experiment.id, fold)
+            self.timnet.remember()  # the next run is shown in the same way, however soon it is opened
             self.app.pop_screen()
 
     def action_next_fold(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -127,6 +128,32 @@ class LinkedCharts(Container):
         self.upper.set_look(replace(look, log=False))
         self.read()
 
+    def remembered(self) -> dict[str, object]:
+        """How the curves are shown, as values that JSON can hold."""
+        look = self.look
+        return {
+            "metric": self.metric.value,
+            "smoothing": look.smoothing,
+            "log": look.log,
+            "x_axis": look.x_axis.value,
+            "band": look.band.value,
+            "every_fold": look.every_fold,
+        }
+
+    def recall(self, values: Mapping[str, object]) -> None:
+        """Show the curves as they were shown when ``values`` were remembered; what cannot be is left as it is."""
+        usual = self.look
+        self.metric = _known(METRICS, values.get("metric"), self.metric)
+        look = Look(
+            x_axis=_known(AXES, values.get("x_axis"), usual.x_axis),
+            band=_known(BANDS, values.get("band"), usual.band),
+            smoothing=_known(SMOOTHINGS, values.get("smoothing"), usual.smoothing),
+            log=values.get("log") is True,
+            every_fold=values.get("every_fold") is not False,
+        )
+        if look != usual:
+            self.set_look(look)
+
     def smooth(self, step: int) -> None:
         """The next smoothing weight, or the one before."""
         self.set_look(replace(self.look, smoothing=_next(SMOOTHINGS, self.look.smoothing, step)))
@@ -172,6 +199,11 @@ def _value(reading: Reading, form: str) -> str:
     name = readout.NAMES[reading.series.role][1]
     smoothed = "" if reading.smoothed is None else f" ~{reading.smoothed:{form}}"
     return f"{name} {readout.value_text(reading, form)}{smoothed}"
+
+
+def _known(choices: tuple[Choice, ...], value: object, usual: Choice) -> Choice:
+    """The one of ``choices`` that equals what a file holds."""
+    return next((choice for choice in choices if choice == value), usual)
 
 
 def _next(choices: tuple[Choice, ...], now: Choice, step: int = 1) -> Choice:

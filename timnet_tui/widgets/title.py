@@ -17,8 +17,11 @@ from timnet_tui.render import style
 OPTIMISTIC = "optimistic"
 
 
-def run_title(run: Run, colours: Palette) -> Text:
-    """``► 2.3 EMODB  60 %  fold 3/10  random  seed  best-test optimistic``: the most telling comes first."""
+def run_title(run: Run, colours: Palette, tests: str = "") -> Text:
+    """``► 2.3 EMODB  60 %  best-test optimistic  loso 3/10: speaker 03  seed``: the most telling comes first.
+
+    ``tests`` names what the fold tests.
+    """
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(f"{GLYPHS[run.state]} {run.key} {clean(run.corpus)}", style(colours.states[run.state], bold=True))
     text.append(f"  {_standing(run)}", style(colours.text, bold=run.state is RunState.DONE))
@@ -26,6 +29,8 @@ def run_title(run: Run, colours: Palette) -> Text:
     if run.optimistic:
         text.append(f" {OPTIMISTIC}", style(colours.warning))
     text.append(f"  {clean(run.protocol)} {run.fold}/{run.folds}", style(colours.faint))
+    if tests:
+        text.append(f" tests {tests}", style(colours.text))
     text.append(f"  {clean(run.preset)}  seed {run.seed}", style(colours.faint))
     return text
 
