@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,21 +47,33 @@ def kind_of(corpus_id: int, config: TrainingConfig) -> Kind:
 def paces(db: Database) -> Mapping[Kind, float]:
     """The mean seconds of an epoch for each kind, from the newest runs that were trained here.
 
-    What was imported tells of another machine and is left out.
+    An epoch takes longer where more are trained beside it: of the runs of a kind, those count whose worker trained as
+    many at once as the newest worker does, or else most nearly so. What was imported tells of another machine and is
+    left out.
     """
     columns = ", ".join(f"{column} AS {name}" for name, column in KIND_COLUMNS.items())
     rows = db.rows(
         f"""
-        SELECT {columns}, sum(measured.seconds) / sum(measured.runs) AS pace
+        SELECT {columns}, measured.jobs AS jobs, sum(measured.seconds) / sum(measured.runs) AS pace
         FROM (
-            SELECT experiment_id, sum(last_seconds) AS seconds, count(last_seconds) AS runs
-            FROM (SELECT experiment_id, last_seconds FROM runs ORDER BY id DESC LIMIT ?)
-            WHERE last_seconds IS NOT NULL GROUP BY experiment_id
+            SELECT experiment_id, jobs, sum(last_seconds) AS seconds, count(last_seconds) AS runs
+            FROM (SELECT id, experiment_id, attempt, last_seconds FROM runs ORDER BY id DESC LIMIT ?) AS newest
+            LEFT JOIN attempts ON attempts.run_id = newest.id AND attempts.attempt = newest.attempt
+            LEFT JOIN workers ON workers.uid = attempts.worker
+            WHERE last_seconds IS NOT NULL GROUP BY experiment_id, jobs
         ) AS measured
         JOIN experiments ON experiments.id = measured.experiment_id
         WHERE source = 'trained'
-        GROUP BY {", ".join(KIND_COLUMNS)}
+        GROUP BY {", ".join(KIND_COLUMNS)}, measured.jobs
         """,
         (NEWEST,),
     )
-    return {kind_from(row): row["pace"] for row in rows}
+    row = db.row("SELECT jobs FROM workers ORDER BY id DESC LIMIT 1")
+    at_once = row["jobs"] if row else None
+    nearest = sorted(rows, key=lambda row: _apart(row["jobs"], at_once), reverse=True)
+    return {kind_from(row): row["pace"] for row in nearest}
+
+
+def _apart(jobs: int | None, at_once: int | None) -> float:
+    """How unlike it is to train ``jobs`` at once: twice as many is as far as half as many."""
+    return math.inf if jobs is None or at_once is None else abs(math.log(jobs / at_once))

@@ -69,7 +69,8 @@ def rates(question: dict[str, Any], report: Callable[[Progress], None]) -> list[
         if (most is not None and jobs > most) or time.monotonic() - started > question["seconds"]:
             continue
         report(Progress(number, len(question["ways"]), f"{jobs} x {threads}"))
-        paces = together([Trial(shape, question["device"], threads)] * jobs)
+        trial = Trial(shape, question["device"], threads, seconds=question.get("each", MEASURED_SECONDS))
+        paces = together([trial] * jobs)
         if paces:  # else one of them died, for want of memory perhaps
             rate = sum(pace.steps / pace.seconds for pace in paces) / shape.steps
             found.append(Rate(jobs, threads, round(rate, 6), PROBE, max(pace.memory for pace in paces)))
