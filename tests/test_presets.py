@@ -56,7 +56,7 @@ def test_every_preset_names_its_source_and_is_in_range() -> None:
         assert (preset.name, bool(preset.source)) == (name, True)
         for corpus_name in ("EMODB", "DEMO", *preset.for_corpus):
             preset.config_of(corpus(corpus_name), None, {})
-    with pytest.raises(UnknownName, match="no preset 'papr'; there are: github, paper, seed, demo"):
+    with pytest.raises(UnknownName, match="no preset 'papr'; there are: github, paper, seed, fast, demo"):
         preset_of("papr")
 
 
@@ -64,6 +64,16 @@ def test_the_paper_s_preset_is_github_s_but_for_the_epoch_that_the_test_fold_cho
     paper, github = (preset_of(name).config_of(corpus("EMODB"), None, {}) for name in ("paper", "github"))
     assert (paper.selection, paper.optimistic, "optimistic" in preset_of("paper").source) == ("best-test", True, True)
     assert replace(paper, select="last", monitor="val_loss") == github
+
+
+def test_fast_never_asks_the_test_fold_and_trains_for_as_few_epochs_as_one_likes() -> None:
+    fast = preset_of("fast")
+    config = fast.config_of(corpus("EMODB"), None, {})
+    assert (config.selection, config.optimistic) == ("average-last-8", False)
+    assert config.epochs <= preset_of("github").config_of(corpus("EMODB"), None, {}).epochs / 5
+    assert fast.config_of(corpus("EMODB"), 3, {}).selection == "average-last-3"
+    assert preset_of("github").config_of(corpus("EMODB"), 3, {}) == TrainingConfig(epochs=3)
+    assert fast.config_of(corpus("IEMOCAP", tabs=10), None, {}) == replace(config, tabs=10)
 
 
 def test_changes_make_a_grid_in_the_order_they_are_written() -> None:
