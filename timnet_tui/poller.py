@@ -11,6 +11,8 @@ from timnet_tui.watch import Nothing, Watch
 
 #: seconds between two looks; a look that finds nothing new costs microseconds
 INTERVAL = 0.15
+#: and between two that belong to one search: the event loop's turn
+BREATH = 0.001
 
 
 class Poller:
@@ -56,7 +58,7 @@ class Poller:
         try:
             while not self._ended.is_set():
                 self.look()
-                self._wake.wait(self._interval)
+                self._wake.wait(BREATH if self._reader.unfinished else self._interval)
                 self._wake.clear()
         finally:
             self._reader.close()

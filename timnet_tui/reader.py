@@ -22,7 +22,7 @@ from timnet.text import clean
 from timnet_tui.machine import MachineReader
 from timnet_tui.news import NewsReader
 from timnet_tui.snapshot import Health, Snapshot
-from timnet_tui.watch import Follower, Nothing, Watch
+from timnet_tui.watch import Follower, Nothing, Piecemeal, Watch
 
 LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 0.5
@@ -38,6 +38,10 @@ class Reader(Protocol):
 
     def poll(self, watch: Watch) -> Snapshot | None:
         """Look once. Must not raise."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next look is to go on at once with what this one began."""
 
     def close(self) -> None:
         """Let go of everything."""
@@ -64,6 +68,7 @@ class RegistryReader:
         self._machine = MachineReader()
         self._news = NewsReader(on)
         self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
+        self._spent = 0.0
         self._snapshot = Snapshot(self.db)
         self._ever_open = False
 
@@ -80,6 +85,11 @@ class RegistryReader:
             self._let_go()
             self._next_try = now + RETRY_SECONDS
             return self._keep(health=Health.FAILING, problem=problem, taken=now)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the answer is still being put together."""
+        return isinstance(self._follower, Piecemeal) and self._follower.unfinished
 
     def close(self) -> None:
         """Close both connections."""
@@ -101,8 +111,12 @@ class RegistryReader:
             self._look_around(registry)
         version = registry.db.data_version()
         if self._is_news(registry, watch, version, now):
-            self._version = version
+            if watch != self._watch or not self.unfinished:  # else what is written now is for the next reading
+                self._version = version
+            before = self._snapshot.answer
             self._answer(registry, watch, now)
+            if self.unfinished and self._snapshot.answer is before and not alive:
+                return None
         elif version != self._load_version and now >= self._next_load:
             self._load_version = version
             self._read_load(registry, now)
@@ -185,7 +199,10 @@ class RegistryReader:
             self._watch = watch
         answer = self._follower.read(registry, self._snapshot.workers)
         self._keep(watch=watch, answer=answer)
-        self._next_read = now + REST * (self._clock() - now)
+        self._spent += self._clock() - now
+        if not self.unfinished:
+            self._next_read = now + REST * self._spent
+            self._spent = 0.0
 
     def _keep(self, **changes: object) -> Snapshot:
         self._snapshot = replace(self._snapshot, **changes)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ and travel to the screen in :attr:`timnet_tui.snapshot.Snapshot.answer`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from timnet.records import Worker
 from timnet.registry import Registry
@@ -21,6 +21,15 @@ class Follower(Protocol):
 
     def grew(self, registry: Registry) -> bool:
         """Whether something beside the registry changed, such as a log file. Called at every look, so cheap."""
+
+
+@runtime_checkable
+class Piecemeal(Follower, Protocol):
+    """A follower whose answer comes bit by bit."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the next reading could go on at once where this one ended."""
 
 
 class Watch(Protocol):

@@ -144,6 +144,8 @@ class FakeReader:
     ``runs`` are what grid and run screens see; other questions are answered by ``answers``.
     """
 
+    unfinished = False
+
     def __init__(self, given: Snapshot, runs: Sequence[Run], answers: Answers | None = None) -> None:
         self.given = given
         self.runs = tuple(runs)

@@ -46,7 +46,9 @@ class Eyes:
     def look(self, seconds: float = 0.2) -> Snapshot | None:
         self.clock.now += seconds
         found = None
-        while (news := self.reader.poll(self.watch)) is not None:
+        while (news := self.reader.poll(self.watch)) is not None or self.reader.unfinished:
+            if news is None:
+                continue
             found = self.last = news
             if news.health is not Health.OK:
                 break

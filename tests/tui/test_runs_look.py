@@ -8,7 +8,8 @@ import pytest
 
 from tests.support import add_corpus, add_experiment, filled_registry, finish, start_next, train
 from timnet.records import RunState
-from timnet.registry import Registry
+from timnet.registry import Registry, pages, search
+from timnet_tui.looks import grid, runs
 from timnet_tui.looks.runs import GroupRow, RunRow, RunsFollower, RunsPage, RunsView, RunsWatch
 
 
@@ -68,6 +69,66 @@ def test_the_first_answer_comes_before_the_list_is_counted(many: Registry) -> No
     then = follower.read(many, ())
     assert (then.total, then.exact) == (200, True)
     assert not follower.grew(many)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No filter is quick, and each look takes the smallest step."""
+    for name, value in {"FEW": 1, "WINDOW": 7, "STEPS": 1, "ROWS": 50, "EXPERIMENTS": 3}.items():
+        monkeypatch.setattr(search, name, value)
+    monkeypatch.setattr(pages, "FEW", 1)
+    monkeypatch.setattr(runs, "MOMENT", 0.0)
+    monkeypatch.setattr(grid, "MOMENT", 0.0)
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("text", ["attempt<1 fold:2", "corpus:EMODB -fold:3", "war>0.4 tag:even", "epochs>9999"])
+@pytest.mark.parametrize("sort", ["uar", "state"])
+def test_windows_are_found_bit_by_bit_from_the_nearest_place_that_is_known(
+    many: Registry, text: str, sort: str
+) -> None:
+    whole = every(many, RunsWatch(text, sort=sort))
+    follower = None
+    for first in (0, 10, 30, 25, 16, 1000, 0, 12):
+        asked = many.runs.get(whole[first % len(whole)]).id if whole else 1
+        follower, page = ask(many, RunsWatch(text, sort=sort, descending=False, first=first, count=10), follower)
+        whole = every(many, RunsWatch(text, sort=sort, descending=False))
+        assert page.first == max(0, min(first, len(whole) - 10))
+        assert keys(page) == whole[page.first : page.first + 10]
+        assert (page.total, page.exact, page.searching) == (len(whole), True, False)
+        _, page = ask(many, RunsWatch(text, sort=sort, descending=False, count=10, asked=asked), follower)
+        assert page.place == (whole.index(many.runs.by_id(asked).key) if whole else None)
+
+
+@pytest.mark.usefixtures("slow")
+def test_another_question_does_not_wait_for_a_search_and_rows_come_as_they_are_found(many: Registry) -> None:
+    watch = RunsWatch("attempt<1 fold:2", count=20)
+    follower = watch.follower(None)
+    seen = [follower.read(many, ()) for _ in range(20)]
+    assert seen[0].searching
+    assert not seen[0].exact
+    assert follower.unfinished
+    _, page = ask(many, RunsWatch("corpus:SAVEE", count=20), follower)
+    assert keys(page) == every(many, RunsWatch("corpus:SAVEE", sort="created", descending=True))[:20]
+
+
+@pytest.mark.usefixtures("slow")
+def test_the_grid_finds_experiments_bit_by_bit_and_keeps_those_it_shows(many: Registry) -> None:
+    many.experiments.pin([4], pinned=True)
+    watch = grid.GridWatch(filter_text="uar>0.5 attempt<1", count=5)
+    follower = watch.follower(None)
+    first = page = follower.read(many, ())
+    assert first.searching
+    while follower.unfinished:
+        page = follower.read(many, ())
+    wanted = {run.experiment_id for run in many.runs.ls("uar>0.5")}
+    assert page.total == len(wanted)
+    assert [row.id for row in page.rows] == [4, *sorted(wanted - {4}, reverse=True)[:4]]
+    with Registry.open(many.paths.db) as writer:
+        writer.experiments.note(40, "changed")
+    assert follower.read(many, ()) == page
+    assert follower.unfinished
+    assert many.experiments.ids("uar>0.5 attempt<1") == [4, *sorted(wanted - {4}, reverse=True)]
 
 
 def test_it_says_where_a_run_stands(many: Registry) -> None:

@@ -11,8 +11,7 @@ from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
-from timnet.registry.filters import parse
-from timnet.registry.narrow import SOME, corpus_id, narrow
+from timnet.registry.search import experiments as passing
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -130,29 +129,7 @@ class Experiments:
 
     def ids(self, filter_text: str = "") -> list[int]:
         """The ids of all experiments, or of those with a run that passes the filter: pinned ones, then the newest first."""
-        condition = parse(filter_text)
-        if not condition.terms:
-            found = self.db.tuples("SELECT id FROM experiments WHERE deleted IS NULL ORDER BY id DESC")
-        elif all(term.column == "corpus" for term in condition.of_runs):
-            terms = [*condition.of_experiments, *(corpus_id(term) for term in condition.of_runs)]
-            found = self.db.tuples(
-                f"SELECT id FROM experiments WHERE deleted IS NULL AND {' AND '.join(term.sql for term in terms)} "
-                "AND EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id) ORDER BY id DESC",
-                tuple(value for term in terms for value in term.parameters),
-            )
-        else:
-            few = narrow(self.db, condition, SOME)
-            if few is not None:
-                sql = f"SELECT DISTINCT runs.experiment_id FROM ({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id WHERE"
-            else:  # most experiments have such a run, and often it is the first
-                sql = "SELECT id FROM experiments AS one WHERE EXISTS (SELECT 1 FROM runs INDEXED BY sqlite_autoindex_runs_2 WHERE runs.experiment_id = one.id AND"
-            found = self.db.tuples(
-                f"{sql} runs.hidden = 0 AND {condition.sql} {')' if few is None else ''} ORDER BY 1 DESC",
-                (*(few.parameters if few else ()), *condition.parameters),
-            )
-        pinned = {row[0] for row in self.db.tuples("SELECT id FROM experiments WHERE pinned")}
-        ids = [row[0] for row in found]
-        return [i for i in ids if i in pinned] + [i for i in ids if i not in pinned] if pinned else ids
+        return [experiment_id for some in passing(self.db, filter_text) for experiment_id in some]
 
     # what users keep on experiments
 

@@ -25,6 +25,9 @@ SOME = 12_000
 STEPS = 8
 WINDOW = 4000
 
+#: columns of ``runs`` that an index finds
+INDEXED = ("id", "state", *SORTED_BY)
+
 Place = tuple[Any, ...]
 
 
@@ -39,7 +42,7 @@ class Narrow:
 
 def walk(db: Database, condition: Condition, parts: Sequence[Stretch], order: Order, limit: int | None) -> list[Place]:
     """The first ``limit`` runs of a list that pass: for each its id, then its values of ``order.columns``."""
-    one = _Walk(db, condition, parts, order)
+    one = Walk(db, condition, parts, order)
     if limit is None or not condition.terms:
         return one.along_index(limit)
     few = narrow(db, condition, FEW)
@@ -53,7 +56,7 @@ def walk(db: Database, condition: Condition, parts: Sequence[Stretch], order: Or
     return one.among(some, limit) if some is not None else one.among_all(limit)
 
 
-class _Walk:
+class Walk:
     """The ways to read one list from one place."""
 
     def __init__(self, db: Database, condition: Condition, parts: Sequence[Stretch], order: Order) -> None:
@@ -75,16 +78,35 @@ class _Walk:
         """Look at every run and sort those that pass: sooner done than jumping about along an index."""
         return self._read("runs NOT INDEXED", (), limit)
 
+    def reached(self, reach: int, limit: int) -> tuple[list[Place], Place | None]:
+        """The runs that pass among the next ``reach`` of the first part, and the place of the last that was looked at.
+
+        That one is None where the part ends before.
+        """
+        [part, *_] = self._parts
+        own, known = self._own()
+        where = " AND ".join([part.sql, *own])
+        columns = ", ".join(f"runs.{column}" for column in self._order.columns)
+        next_ = f"FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT"
+        parameters = (*part.parameters, *known)
+        source = f"(SELECT id {next_} ?) AS near CROSS JOIN runs ON runs.id = near.id"
+        found = self._one(part, source, (*parameters, reach), limit)
+        last = self._db.tuples(f"SELECT {columns} {next_} 1 OFFSET ?", (*parameters, reach - 1))
+        return found, last[0] if last else None
+
+    def _own(self) -> tuple[list[str], tuple[Any, ...]]:
+        """What the index itself can tell: asked before the runs are counted."""
+        own = [term for term in self._condition.of_runs if term.column == self._order.columns[0]]
+        return [term.sql for term in own], tuple(value for term in own for value in term.parameters)
+
     def near(self, reach: int, limit: int) -> list[Place]:
         """The runs that pass among the next ``reach`` of the list; the last of them are perhaps not the next of all."""
         found: list[Place] = []
-        # what the index itself can tell is asked before the runs are counted
-        own = [term for term in self._condition.of_runs if term.column == self._order.columns[0]]
-        known = tuple(value for term in own for value in term.parameters)
+        own, known = self._own()
         for part in self._parts:
             if reach <= 0 or len(found) >= limit:
                 break
-            where = " AND ".join([part.sql, *(term.sql for term in own)])
+            where = " AND ".join([part.sql, *own])
             next_ = f"SELECT id FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT ?"
             source = f"({next_}) AS near CROSS JOIN runs ON runs.id = near.id"
             parameters = (*part.parameters, *known, reach)
@@ -124,7 +146,7 @@ def narrow(db: Database, condition: Condition, few: int) -> Narrow | None:
 
 def _ways(condition: Condition) -> Iterator[tuple[str, tuple[Any, ...]]]:
     for term in condition.of_runs:
-        if term.column in ("id", "state", *SORTED_BY):
+        if term.column in INDEXED:
             yield f"SELECT runs.id AS id FROM runs WHERE {term.sql}", term.parameters
     terms = condition.of_experiments
     if terms:

@@ -6,6 +6,7 @@ come after it now.
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,10 @@ from timnet.registry.database import Database
 from timnet.registry.filters import Condition, parse
 from timnet.registry.groups import Group, groups
 from timnet.registry.load import Load, load
-from timnet.registry.narrow import SOME, Narrow, Place, narrow, walk
+from timnet.registry.narrow import FEW, INDEXED, SOME, Narrow, Place, narrow, walk
 from timnet.registry.order import Order, Stretch, order_of, stretches
 from timnet.registry.runs import Runs
+from timnet.registry.search import Search, tally
 
 #: where a filter lets so many runs pass that they cannot all be counted in a moment, counting ends here
 MOST = 10_000
@@ -123,11 +125,37 @@ class Pages:
             return sum(self._count(condition, few) for condition in conditions)
         if not one.condition.terms:
             return sum(self._visible(condition) for condition in conditions)
-        either = " OR ".join(f"({condition.sql})" for condition in conditions)
+        sql, parameters = _either(conditions)
         return self.db.number(  # in the table's own order, which takes less than jumping about in it
-            f"SELECT count(*) FROM runs NOT INDEXED WHERE hidden = 0 AND ({either})",
-            tuple(value for condition in conditions for value in condition.parameters),
+            f"SELECT count(*) FROM runs NOT INDEXED WHERE hidden = 0 AND {sql}", parameters
         )
+
+    def counting(self, filter_text: str = "") -> Generator[int, None, int]:
+        """Like :meth:`count` to the end, in short steps; yields how many passed so far."""
+        condition = parse(filter_text)
+        few = narrow(self.db, condition, FEW)
+        if few is not None:
+            return self._count(condition, few)
+        if all(term.column in INDEXED for term in condition.terms) and len(condition.terms) <= 1:
+            return self._visible(condition)
+        return (yield from tally(self.db, condition.sql, condition.parameters))
+
+    def ranking(
+        self, cursor: Cursor, filter_text: str = "", *, sort: str = "id", descending: bool = False
+    ) -> Generator[int, None, int]:
+        """Like :meth:`rank`, in short steps."""
+        one = _List(parse(filter_text), order_of(sort), descending)
+        few = narrow(self.db, one.condition, FEW)
+        conditions = [_and(one.condition, part) for part in one.parts(cursor, backwards=True)]
+        if few is not None:
+            return sum(self._count(condition, few) for condition in conditions)
+        if not one.condition.terms:
+            return sum(self._visible(condition) for condition in conditions)
+        return (yield from tally(self.db, *_either(conditions)))
+
+    def page_of(self, search: Search) -> RunPage:
+        """The runs that a search has found so far, in the order of the list."""
+        return self._page(search.places[:: -1 if search.backwards else 1], before=False, after=False)
 
     def find(self, run_id: int, filter_text: str = "", *, sort: str = "id") -> Cursor | None:
         """The place of a run in a list; None where the filter leaves it out."""
@@ -198,6 +226,11 @@ class _Both:
 
 
 _Sql = Condition | _Both
+
+
+def _either(conditions: Sequence[_Sql]) -> tuple[str, tuple[Any, ...]]:
+    sql = " OR ".join(f"({condition.sql})" for condition in conditions)
+    return f"({sql})", tuple(value for condition in conditions for value in condition.parameters)
 
 
 def _and(condition: Condition, part: Stretch) -> _Both:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +12,8 @@ from timnet.evaluation.summary import Summary, summarise
 from timnet.queue import waiting
 from timnet.records import Run, Worker
 from timnet.registry import Registry
+from timnet.registry.search import experiments
+from timnet_tui.looks.pace import EVERY, MOMENT
 from timnet_tui.looks.run import Detail, RunFollower, RunWatch
 from timnet_tui.watch import Follower
 
@@ -45,7 +48,8 @@ class GridPage:
     """The experiments from place ``first`` on (the newest is 0), out of ``total`` that pass the filter.
 
     ``place`` tells where the experiment ``asked`` for stands, None where it is not among them. ``detail`` is of
-    the run that the question named. ``problem`` says why the filter cannot be used.
+    the run that the question named. ``problem`` says why the filter cannot be used. While it is ``searching``, more
+    experiments may pass than there are yet.
     """
 
     rows: tuple[ExperimentRow, ...] = ()
@@ -55,6 +59,7 @@ class GridPage:
     place: int | None = None
     detail: Detail | None = None
     problem: str = ""
+    searching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,60 +80,102 @@ class GridWatch:
 
 
 class GridFollower:
-    """Knows the ids of all experiments in order, and reads the runs of one page."""
+    """Knows the ids of all experiments in order, and reads the runs of one page.
+
+    Where no index helps a filter, the ids are found bit by bit, so that a new question never waits for an old one.
+    """
 
     def __init__(self) -> None:
         self._watch = GridWatch()
         self._run: RunFollower | None = None
         self._ids: list[int] = []
         self._ids_of: tuple[int, str] | None = None
-        self._rows: tuple[ExperimentRow, ...] = ()
-        self._rows_of: tuple[int, list[int], tuple[Worker, ...]] | None = None
+        self._search: Iterator[list[int]] | None = None
+        self._found: list[int] = []
+        self._next_page = 0.0
+        self._rows: dict[int, ExperimentRow] = {}
+        self._rows_of: tuple[int, tuple[Worker, ...]] | None = None
+        self._page = GridPage(searching=True)
 
     def ask(self, watch: GridWatch) -> None:
         """Answer another question from now on."""
+        if watch.filter_text != self._watch.filter_text:
+            self._ids, self._ids_of, self._search = [], None, None
+            self._page = GridPage(searching=True)
         self._watch = watch
         if watch.run_id is None:
             self._run = None
         elif self._run is None or self._run.run_id != watch.run_id:
             self._run = RunWatch(watch.run_id).follower(None)
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether experiments are still being looked for."""
+        return self._search is not None
+
     def read(self, registry: Registry, workers: tuple[Worker, ...]) -> GridPage:
-        """The page as it is now."""
+        """The page as far as it is known now."""
         watch = self._watch
         try:
-            ids = self._order(registry, watch.filter_text)
+            partly = self._look_for_ids(registry, watch.filter_text)
         except BadInput as error:
+            self._search, self._ids_of = None, None
             return GridPage(problem=str(error), asked=watch.experiment)
+        ids = self._found if partly else self._ids
+        if self._search is None or (self._page.searching and time.perf_counter() > self._next_page):
+            self._page = self._page_of(registry, ids, workers)
+            self._next_page = time.perf_counter() + EVERY
+        return self._page
+
+    def _page_of(self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]) -> GridPage:
+        watch = self._watch
         first = max(0, min(watch.first, len(ids) - watch.count))
         return GridPage(
-            rows=self._page(registry, ids[first : first + watch.count], workers),
+            rows=self._rows_of_page(registry, ids[first : first + watch.count], workers),
             first=first,
             total=len(ids),
             asked=watch.experiment,
             place=_place(ids, watch.experiment),
             detail=self._run.read(registry, workers) if self._run else None,
+            searching=self._search is not None,
         )
 
-    def _page(self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]) -> tuple[ExperimentRow, ...]:
-        """The experiments with these ids; read again only when something was written."""
-        current = (registry.db.data_version(), ids, workers)
+    def _rows_of_page(
+        self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]
+    ) -> tuple[ExperimentRow, ...]:
+        """The experiments with these ids; those of the last page are read again only when something was written."""
+        current = (registry.db.data_version(), workers)
         if current != self._rows_of:
-            self._rows = rows_of(waiting.explain(registry.runs.of_experiments(ids), workers))
-            self._rows_of = current
-        return self._rows
+            self._rows, self._rows_of = {}, current
+        missing = [i for i in ids if i not in self._rows]
+        if missing:
+            found = rows_of(waiting.explain(registry.runs.of_experiments(missing), workers))
+            known = {i: self._rows[i] for i in ids if i in self._rows}
+            self._rows = known | {row.id: row for row in found}
+        return tuple(self._rows[i] for i in ids if i in self._rows)
 
-    def _order(self, registry: Registry, filter_text: str) -> list[int]:
-        """All ids in order; read again only when something was written."""
+    def _look_for_ids(self, registry: Registry, filter_text: str) -> bool:
+        """Find all ids, again only when something was written; True while only some of the first search are found.
+
+        While they are searched for again, those of before stay.
+        """
         current = (registry.db.data_version(), filter_text)
-        if current != self._ids_of:
-            self._ids = registry.experiments.ids(filter_text)
-            self._ids_of = current
-        return self._ids
+        if self._search is None and current != self._ids_of:
+            self._search, self._found, self._ids_of = experiments(registry.db, filter_text), [], current
+        end = time.perf_counter() + MOMENT
+        while self._search is not None:
+            some = next(self._search, None)
+            if some is None:
+                self._search, self._ids = None, self._found
+                break
+            self._found += some
+            if time.perf_counter() > end:
+                break
+        return self._search is not None and self._page.searching
 
     def grew(self, registry: Registry) -> bool:
-        """The grid shows no files."""
-        return False
+        """Whether there is more to find."""
+        return self.unfinished
 
 
 def _place(ids: Sequence[int], experiment: int | None) -> int | None:

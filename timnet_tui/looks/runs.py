@@ -7,22 +7,24 @@ along; only a far jump, or something that was written, makes the registry count 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+import time
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar, cast
 
 from timnet.errors import BadInput, UnknownName
 from timnet.queue import waiting
 from timnet.records import Experiment, Run, Worker
 from timnet.registry import Registry
 from timnet.registry.groups import Group
-from timnet.registry.pages import Count, Cursor, RunPage
-from timnet.registry.seek import cursor_at
+from timnet_tui.looks.pace import EVERY, MOMENT
+from timnet_tui.looks.run_list import RunList
 from timnet_tui.watch import Follower
 
 #: these are never in one mean, whatever runs are grouped by
 APART = ("corpus", "protocol", "selection")
-#: more runs than any list has
-ALL = 1_000_000_000
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class RunsPage:
     """The rows from place ``first`` on, out of ``total``, or more where not ``exact``.
 
     ``place`` tells where the row ``asked`` for stands, None where it is not among them. ``problem`` says why the
-    filter cannot be used.
+    filter cannot be used. While it is ``searching``, rows may follow those there are.
     """
 
     rows: tuple[RunRow, ...] | tuple[GroupRow, ...] = ()
@@ -106,6 +108,7 @@ class RunsPage:
     asked: Hashable = None
     place: int | None = None
     problem: str = ""
+    searching: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,54 +136,103 @@ class RunsWatch:
 
 
 class RunsFollower:
-    """Reads the window, or the groups."""
+    """Reads the window, or the groups: a little at each look, so that a new question never waits for an old one."""
 
     def __init__(self) -> None:
         self._watch = RunsWatch()
-        self._list = _RunList("", "id", descending=False)
+        self._list = RunList("", "id", descending=False)
         self._groups: tuple[object, tuple[GroupRow, ...]] | None = None
+        self._work: Iterator[bool] | None = None
+        self._work_for: tuple[object, ...] = ()
+        self._shown = RunsPage(searching=True)
+        self._window: tuple[int, int] | None = None
 
     def ask(self, watch: RunsWatch) -> None:
         """Answer another question from now on."""
-        self._watch = watch
-        if not self._list.is_of(watch):
-            self._list = self._list.turned(watch)
+        if watch == self._watch:
+            return
+        self._watch, self._work, self._work_for = watch, None, ()
+        if not self._list.is_of(watch.filter_text, watch.sort, descending=watch.descending):
+            self._list = self._list.turned(watch.filter_text, watch.sort, descending=watch.descending)
+            self._shown, self._window = RunsPage(searching=True), None
 
     def read(self, registry: Registry, workers: tuple[Worker, ...]) -> RunsPage:
-        """The page as it is now."""
+        """The page as far as it is known now."""
         watch = self._watch
         try:
             if watch.group:
                 return _window(self._grouped(registry), watch)
-            return self._listed(registry, workers)
+            asked = (watch, registry.db.data_version(), workers)
+            if self._work is None and asked != self._work_for:
+                self._work, self._work_for = self._steps(registry, watch, workers), asked
+            self._go_on()
         except BadInput as error:
-            self._list.owes = False
-            return RunsPage(problem=str(error), asked=watch.asked)
+            self._work, self._shown = None, RunsPage(problem=str(error), asked=watch.asked)
+        return self._shown
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether there is more to find, which the next look can go on with at once."""
+        return self._work is not None
 
     def grew(self, registry: Registry) -> bool:
-        """Whether the list has not been counted to its end yet."""
-        return not self._watch.group and self._list.owes
+        """Whether there is more to find."""
+        return self.unfinished
 
-    def _listed(self, registry: Registry, workers: tuple[Worker, ...]) -> RunsPage:
+    def _go_on(self) -> None:
+        """Work for a moment, or until there is something new to show."""
+        end = time.perf_counter() + MOMENT
+        while self._work is not None:
+            told = next(self._work, None)
+            if told is None:
+                self._work = None
+            elif told or time.perf_counter() > end:
+                break
+
+    def _steps(self, registry: Registry, watch: RunsWatch, workers: tuple[Worker, ...]) -> Iterator[bool]:
+        """First the rows, then how many there are, then where the one that is asked for stands.
+
+        Yields after each step, True where there is something new to show.
+        """
+        found = self._list
+        yield from _quietly(found.carry(registry))
+        again = 0.0
+        for _ in found.window(registry, watch.first, watch.count):
+            # rows appear as they are found, but those of another moment stay until all are found
+            show = self._window != (watch.first, watch.count) and time.perf_counter() > again
+            if show:
+                self._show(registry, workers, searching=True)
+                again = time.perf_counter() + EVERY
+            yield show
+        self._show(registry, workers, searching=False)
+        self._window = (watch.first, watch.count)
+        if not found.counted:
+            yield True
+            yield from _quietly(found.count(registry))
+            self._shown = replace(self._shown, total=found.total(watch.count), exact=True)
+        yield from self._find_place(registry, watch)
+
+    def _find_place(self, registry: Registry, watch: RunsWatch) -> Iterator[bool]:
+        place = None
+        if isinstance(watch.asked, int):
+            place = yield from _quietly(self._list.place(registry, watch.asked))
+        self._shown = replace(self._shown, asked=watch.asked, place=place)
+
+    def _show(self, registry: Registry, workers: tuple[Worker, ...], *, searching: bool) -> None:
         watch, found = self._watch, self._list
-        total = found.count(registry, at_once=watch.first > 0)
-        first, page = found.window(registry, watch.first, watch.count)
+        page = found.page(registry, watch.count)
         runs = waiting.explain(page.runs, workers)
         known = {run.experiment_id for run in runs} if watch.experiments else set()
         of = {experiment.id: experiment for experiment in _experiments(registry, known)}
-        shown = RunsPage(rows=tuple(RunRow(run, of.get(run.experiment_id)) for run in runs), first=first)
-        if not page.after:
-            found.owes = False
-            shown = replace(shown, total=first + len(runs))
-        else:
-            least = first + len(runs) + watch.count
-            shown = replace(shown, total=max(total.runs, least) if not total.exact else total.runs, exact=total.exact)
-        if found.uncounted and found.owes:
-            return shown  # the rows first; where the one asked for stands takes longer to find
-        place = found.place(registry, watch.asked) if isinstance(watch.asked, int) else None
-        if place is not None and not shown.exact:
-            shown = replace(shown, total=max(shown.total, place + 1))
-        return replace(shown, asked=watch.asked, place=place)
+        self._shown = RunsPage(
+            rows=tuple(RunRow(run, of.get(run.experiment_id)) for run in runs),
+            first=found.first,
+            total=found.total(watch.count),
+            exact=found.exact and not searching,
+            asked=self._shown.asked,
+            place=self._shown.place,
+            searching=searching,
+        )
 
     def _grouped(self, registry: Registry) -> tuple[GroupRow, ...]:
         watch = self._watch
@@ -192,98 +244,14 @@ class RunsFollower:
         return _sorted(self._groups[1], watch.sort, descending=watch.descending)
 
 
-class _RunList:
-    """One list of runs, and the rank of one place in it."""
-
-    def __init__(self, filter_text: str, sort: str, *, descending: bool) -> None:
-        self.filter_text, self.sort, self.descending = filter_text, sort, descending
-        self._version: int | None = None
-        self._count: Count | None = None
-        #: the rank of the first of some places that follow each other
-        self._known: tuple[int, tuple[Cursor, ...]] | None = None
-        self.owes = False
-
-    def is_of(self, watch: RunsWatch) -> bool:
-        """Whether this is the list that is asked for."""
-        return (self.filter_text, self.sort, self.descending) == (watch.filter_text, watch.sort, watch.descending)
-
-    def turned(self, watch: RunsWatch) -> _RunList:
-        """The list that is asked for. In another order it is as long as before."""
-        other = _RunList(watch.filter_text, watch.sort, descending=watch.descending)
-        if other.filter_text == self.filter_text:
-            other._version, other._count, other.owes = self._version, self._count, self.owes
-        return other
-
-    @property
-    def uncounted(self) -> bool:
-        """Whether it is not known at all how long the list is."""
-        return self._count is None
-
-    def count(self, registry: Registry, *, at_once: bool) -> Count:
-        """How many runs there are: at first none are counted, then as many as takes a moment, then all.
-
-        ``at_once`` does not wait with the first count.
-        """
-        pages, version = registry.pages, registry.db.data_version()
-        if self._count is None and not self.owes and not at_once:
-            self.owes = True
-            return Count(0, exact=False)
-        if version != self._version or self._count is None:
-            self._version = version
-            self._count = pages.count(self.filter_text)
-            self.owes = not self._count.exact
-            self._carry(registry)
-        elif self.owes:
-            self._count = pages.count(self.filter_text, most=ALL)
-            self.owes = False
-        return self._count
-
-    def _carry(self, registry: Registry) -> None:
-        """Something was written: count again where the window stands."""
-        if self._known is None or not self._known[0]:
-            self._known = None
-            return
-        cursor = self._known[1][0]
-        rank = registry.pages.rank(cursor, self.filter_text, sort=self.sort, descending=self.descending)
-        # what stood after that place may be others now, but the place itself is as good as before
-        self._known = rank, (cursor,)
-
-    def window(self, registry: Registry, first: int, count: int) -> tuple[int, RunPage]:
-        """``count`` runs from ``first`` on, or the last ones where the list is shorter; and where they really begin."""
-        total = self._count
-        if total is not None and total.exact:
-            first = max(0, min(first, total.runs - count))
-        start = self._before(registry, first)
-        if start is None:
-            first = 0
-        page = registry.pages.runs(
-            self.filter_text, sort=self.sort, descending=self.descending, after=start, limit=count
-        )
-        self._known = (first - 1, (start, *page.cursors)) if start is not None else (0, page.cursors)
-        return first, page
-
-    def _before(self, registry: Registry, first: int) -> Cursor | None:
-        """The place of the run just before ``first``; None for the start of the list."""
-        if first <= 0:
-            return None
-        if self._known is not None:
-            rank, cursors = self._known
-            if 0 <= first - 1 - rank < len(cursors):
-                return cursors[first - 1 - rank]
-        total = self._count.runs if self._count is not None and self._count.exact else None
-        return cursor_at(registry.db, first - 1, total, self.filter_text, sort=self.sort, descending=self.descending)
-
-    def place(self, registry: Registry, run_id: int) -> int | None:
-        """Where a run stands."""
-        if self._known is not None:
-            rank, cursors = self._known
-            ids = [cursor.run_id for cursor in cursors]
-            if run_id in ids:
-                return rank + ids.index(run_id)
-        cursor = registry.pages.find(run_id, self.filter_text, sort=self.sort)
-        if cursor is None:
-            return None
-        return registry.pages.rank(cursor, self.filter_text, sort=self.sort, descending=self.descending)
+def _quietly(steps: Generator[object, None, Answer]) -> Generator[bool, None, Answer]:
+    """Steps that have nothing to show."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return cast("Answer", ended.value)
+        yield False
 
 
 def _experiments(registry: Registry, ids: set[int]) -> list[Experiment]:

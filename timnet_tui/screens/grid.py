@@ -70,8 +70,12 @@ class GridScreen(ListingScreen):
             self._show_nothing(snapshot)
 
     def _show_page(self, page: GridPage) -> None:
-        self.bar.tell(page.problem or f"{page.total:,} experiment{'s'[: page.total != 1]}", problem=bool(page.problem))
-        if not page.total and not page.problem and not self._filter_text and self.timnet.snapshot is not None:
+        counted = f"{page.total:,} experiment{'s'[: page.total != 1]}"
+        more = "searching; so far " if page.searching else ""
+        self.bar.tell(page.problem or f"{more}{counted}", problem=bool(page.problem))
+        if page.searching and not page.total:  # what was selected may still be found
+            return
+        if not (page.total or page.problem or self._filter_text) and self.timnet.snapshot is not None:
             self._show_nothing(self.timnet.snapshot)
             return
         self.query_one("#body").display = True

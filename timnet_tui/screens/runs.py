@@ -112,6 +112,9 @@ class RunsScreen(ListingScreen):
         if page.problem:
             return
         rows: Sequence[AnyRow] = page.rows
+        if page.searching and not rows:  # what was selected may still be found
+            self._tell_about()
+            return
         self.renew_marks(row.run for row in rows if isinstance(row, RunRow))
         self.table.show(Page(rows, page.first, page.total, page.asked, page.place))
         if self.table.unsure and self.table.row is not None:
@@ -139,7 +142,7 @@ class RunsScreen(ListingScreen):
 
     def _counted(self) -> str:
         what = "group" if self.view.group else "run"
-        more = "" if self._page.exact else "more than "
+        more = "" if self._page.exact else "searching; so far " if self._page.searching else "more than "
         return f"{more}{self._page.total:,} {what}{'' if self._page.total == 1 else 's'}"
 
     def _tell_about(self) -> None:
