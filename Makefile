@@ -4,6 +4,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV := $(shell command -v uv)
 BIN := .venv/bin
 
+# without compiled modules every process that loads TensorFlow compiles thousands of them anew: ten seconds of CPU
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install demo test test-long lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
 
 help:
