@@ -14,7 +14,7 @@ help:
 	@echo "make test           install, lint, check the walls, run the tests"
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
-	@echo "make test-long      the tests that the others leave out: every LaTeX table compiled (installs TeX Live)"
+	@echo "make test-long      the tests that the others leave out: LaTeX compiled (installs TeX Live), all exports twice"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
 	@echo "make bench          how quick training, features and the rest are, beside the peers (about 20 minutes)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
