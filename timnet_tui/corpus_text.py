@@ -59,7 +59,7 @@ def cell(row: CorpusRow, column: Column, colours: Palette) -> Cell:
 
 
 def _absent(row: CorpusRow, column: Column, colours: Palette) -> Cell:
-    where = "not here: f fetches it, a adds it" if row.fetchable else "not here: a adds it"
+    where = "f fetches, a adds" if row.fetchable else "a adds it"
     texts = {
         "corpus": row.name,
         "utterances": of(0, row.expected),

@@ -35,10 +35,11 @@ async def test_help_opens_on_every_screen_and_closes() -> None:
     app = app_with()
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: grid_of(pilot).row is not None)
-        for screen in (GridScreen, RunScreen):
+        for screen, first in ((GridScreen, "Open the selected run"), (RunScreen, "Go to the next fold")):
             assert isinstance(app.screen, screen)
             await pilot.press("question_mark")
             assert isinstance(app.screen, Help)
+            await until(pilot, lambda first=first: first in text_of(app))  # what the keys do here comes first
             await pilot.press("escape")
             assert isinstance(app.screen, screen)
             await pilot.press("enter")

@@ -14,7 +14,7 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
-from timnet_tui.actions import ACTIONS, Action, Place
+from timnet_tui.actions import ACTIONS, Action, Place, at
 from timnet_tui.keymap import Keymap
 from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette_of
 from timnet_tui.render import style
@@ -38,7 +38,13 @@ class Help(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """One page."""
         with VerticalScroll(id="page"):
-            yield _Page()
+            yield _Page(self._place())
+
+    def _place(self) -> Place:
+        """Where it was asked for."""
+        stack = self.app.screen_stack
+        below = stack[stack.index(self) - 1] if self in stack else None
+        return getattr(below, "PLACE", Place.ANYWHERE)
 
     def on_mount(self) -> None:
         """So that the arrow keys scroll at once."""
@@ -48,10 +54,20 @@ class Help(ModalScreen[None]):
 class _Page(Widget):
     DEFAULT_CSS = "_Page { height: auto; }"
 
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+
     def render(self) -> RenderResult:
         colours = palette_of(self.app.current_theme)
         keymap: Keymap = getattr(self.app, "keymap", Keymap())
-        return Group(_keys(colours, keymap), Text(), _signs(colours), Text(), Text(SMALL_PRINT, style(colours.faint)))
+        return Group(
+            _keys(colours, keymap, self._place),
+            Text(),
+            _signs(colours),
+            Text(),
+            Text(SMALL_PRINT, style(colours.faint)),
+        )
 
 
 SMALL_PRINT = (
@@ -62,10 +78,19 @@ SMALL_PRINT = (
 )
 
 
-def _keys(colours: Palette, keymap: Keymap) -> Table:
+def _keys(colours: Palette, keymap: Keymap, place: Place) -> Table:
+    """First what the keys do here, then what they do on other screens."""
     table = _table()
-    for group, actions in groupby(ACTIONS, key=lambda action: action.group):
+    here = [action for action in at(place) if place in action.places or place is Place.ANYWHERE]
+    anywhere = [action for action in at(place) if action not in here]
+    elsewhere = [action for action in ACTIONS if action not in here and action not in anywhere]
+    for group, actions in groupby([*here, *anywhere], key=lambda action: action.group):
         table.add_row(Text(group, style(colours.accent, bold=True)))
+        for action in actions:
+            keys = keymap.shown(action, place if place in action.places else Place.ANYWHERE)
+            table.add_row(Text(keys, style(colours.text, bold=True)), Text(action.help, style(colours.text)))
+    for group, actions in groupby(elsewhere, key=lambda action: action.group):
+        table.add_row(Text(f"{group}, on other screens", style(colours.faint, bold=True)))
         for action in actions:
             table.add_row(Text(keymap.shown(action), style(colours.text, bold=True)), _help(action, colours))
     return table

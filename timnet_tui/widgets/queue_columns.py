@@ -18,7 +18,7 @@ RUNS = (
     Column("priority", "prio", right=True),
     Column("start", "starts", "in how long it starts", right=True),
     Column("end", "ends", "in how long it ends", right=True),
-    Column("why", "why", "what it waits for", most=60),
+    Column("why", " why", "what it waits for", most=61),
     Column("preset", "preset", most=12),
     Column("protocol", "protocol", most=14),
     Column("selection", "selection", most=24),
@@ -42,7 +42,7 @@ def run_cell(row: QueueRow, column: Column, colours: Palette) -> Cell:
     if column.key == "state":
         return Cell(f"{GLYPHS[run.state]} {run.state}", colours.states[run.state])
     if column.key == "why":
-        return Cell(why(run), colours.error if run.state is RunState.FAILED else colours.text)
+        return Cell(f" {why(run)}", colours.error if run.state is RunState.FAILED else colours.text)
     if column.key == "selection":
         text = wording.selection_of(run.selection, optimistic=run.optimistic)
         return Cell(text, colours.warning if run.optimistic else colours.faint)
