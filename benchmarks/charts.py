@@ -15,6 +15,7 @@ import gc
 import json
 import math
 import random
+import statistics
 import sys
 import threading
 import time
@@ -140,7 +141,7 @@ async def measure(what: str, width: int, height: int, picture: Callable[[], obje
     return Measured(what, width, height, 1e3 * middle, 1e3 * late[int(0.95 * len(late))], 1e3 * late[-1], len(spent))
 
 
-async def loop_time(curves: Curves, size: tuple[int, int]) -> float:
+async def loop_times(curves: Curves, size: tuple[int, int]) -> list[float]:
     """Milliseconds of event-loop CPU time from a new epoch to a new frame, the thread's drawing not counted."""
     from textual.app import App, ComposeResult
 
@@ -164,7 +165,7 @@ async def loop_time(curves: Curves, size: tuple[int, int]) -> float:
                 await asyncio.sleep(0.001)
             app.screen._compositor.render_strips(app.size)
             spent.append(1e3 * (time.thread_time() - begun))
-    return sorted(spent)[len(spent) // 2]
+    return spent
 
 
 async def main() -> None:
@@ -189,7 +190,7 @@ async def main() -> None:
             ("scatter", scattered(scatter, width, height)),
         ):
             found.append(await measure(what, width, height, picture, asked.seconds))
-    spent = await loop_time(curves, (160, 40))
+    spent = statistics.median(await loop_times(curves, (160, 40)))
     if asked.json:
         print(json.dumps({"pictures": [asdict(one) for one in found], "loop_ms": spent}, indent=2))
         return
