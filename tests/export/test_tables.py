@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.support import SHARED, add_corpus, add_experiment
+from tests.support import SHARED, add_corpus, add_experiment, finish, start_next
 from timnet.errors import BadInput, UnknownName
 from timnet.export.published import SOURCES, published, published_for
 from timnet.export.results import fold_rows, result_rows
 from timnet.export.service import export_table
+from timnet.export.tables import TableRequest, build, build_for_export
 from timnet.export.writers import csv_cell, fold_table, markdown_cell, result_table, to_csv
 from timnet.registry import Registry
 from timnet.text import clean
@@ -203,3 +204,17 @@ def test_a_markdown_cell_stays_one_cell(text):
     cell = markdown_cell(text)
     assert len(cell.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(\\\\)*[|<`]", cell)
+
+
+def test_a_fold_that_lacks_a_class_is_named_with_the_pooled_score(tmp_path):
+    with Registry.open(tmp_path / "runs.db") as registry:
+        add_experiment(registry, add_corpus(registry), folds=2)  # finish() tests every second item of sorted classes
+        add_experiment(registry, add_corpus(registry, "SAVEE", 8), folds=2)
+        for _ in range(4):
+            finish(registry, start_next(registry), wrong=0)
+        said = str(export_table(registry, [1, 2], "markdown"))
+        [note] = [line for line in said.splitlines() if "no test utterance" in line]
+        assert note.startswith("- SAVEE #2 (random, last): a class has no test utterance in some folds (fold 1: ")
+        assert "read the pooled UAR there: 100.00, n = 8 utterances of 2 folds." in note
+        assert any(note[2:] == one for one in map(markdown_cell, build_for_export(registry, TableRequest()).notes))
+        assert not any("no test utterance" in one for one in build(registry, TableRequest()).notes)

@@ -129,7 +129,7 @@ def _table(
     named = rows or ("source" if cols == "corpus" else "corpus")
     other = cols or ("source" if named == "corpus" else "corpus")
     metrics = tuple(_formats(metric))
-    return tables.build(registry, tables.TableRequest(named, other, metrics, tuple(experiments or ())))
+    return tables.build_for_export(registry, tables.TableRequest(named, other, metrics, tuple(experiments or ())))
 
 
 def _write(made: Table | SettingsTable, form: str, out: Path | None) -> None:

@@ -11,6 +11,7 @@ from timnet.evaluation.statistics import PooledScores, pooled_scores
 from timnet.export.confusion import confusion_of
 from timnet.records import CorpusRecord, Run, RunState
 from timnet.registry import Registry
+from timnet.text import clean
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,22 @@ def tested_folds(registry: Registry, corpus: CorpusRecord, runs: Sequence[Run]) 
 def pooled_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> PooledScores | None:
     """The scores of all folds' predictions together; None where none kept any."""
     return pooled_scores(corpus.classes, [(one.fold, one.confusion) for one in folds]) if folds else None
+
+
+def notes_on_missing(registry: Registry, experiments: Sequence[int]) -> tuple[str, ...]:
+    """A line for each experiment with a fold whose test data lack a class: which, and the pooled UAR to read instead.
+
+    Reads all their predictions, so it is for exports and not for a table that is looked at while runs end.
+    """
+    said = []
+    for one in (registry.experiments.get(number) for number in dict.fromkeys(experiments)):
+        corpus = registry.corpora.by_id(one.corpus_id)
+        pooled = pooled_of(corpus, tested_folds(registry, corpus, registry.runs.of_experiment(one.id)))
+        if pooled is not None and pooled.missing:
+            label = f"{one.protocol}, {one.selection}{' (optimistic)' if one.optimistic else ''}"
+            score = f"{100 * pooled.uar:.2f}, n = {pooled.n} utterances of {len(pooled.folds)} folds"
+            said.append(clean(f"{one.corpus} #{one.id} ({label}): {pooled.note}: {score}."))
+    return tuple(said)
 
 
 def interval_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> Bootstrap | None:

@@ -19,7 +19,7 @@ from timnet.errors import BadInput
 from timnet.export import service
 from timnet.export.figures.style import FORMATS as IMAGES
 from timnet.export.table_files import TABLE_FORMATS, suffix_of
-from timnet.export.tables import TableRequest, build
+from timnet.export.tables import TableRequest, build_for_export
 from timnet.registry import Registry
 from timnet.tasks import Progress, run_task, serve_task
 from timnet.text import clean
@@ -165,7 +165,7 @@ def _bundle(registry: Registry, order: Order, report: Callable[[Progress], None]
 
 
 def _table(registry: Registry, order: Order, report: Callable[[Progress], None]) -> list[Path]:
-    made = build(registry, TableRequest(order.rows, order.cols, order.metrics, order.experiments))
+    made = build_for_export(registry, TableRequest(order.rows, order.cols, order.metrics, order.experiments))
     paths = files_of(registry, order)
     for done, path in enumerate(paths):
         report(Progress(done, len(paths), path.name))

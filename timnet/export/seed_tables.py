@@ -9,7 +9,7 @@ from timnet.export.contract import Object
 from timnet.export.layout import Grid, Group, Line, Printed
 from timnet.export.published import published
 from timnet.export.results import finished
-from timnet.export.tables import Table, TableRequest, build
+from timnet.export.tables import Table, TableRequest, build_for_export
 from timnet.presets import preset_of
 from timnet.records import Experiment, TrainingConfig
 from timnet.registry import Registry
@@ -54,7 +54,7 @@ def seed_table(registry: Registry, number: int) -> Table | SettingsTable:
             "no experiment with the preset seed has a finished fold; import the report's logs: "
             "timnet import keras-log LOG --corpus NAME, or train: timnet train EMODB --preset seed"
         )
-    return build(registry, TableRequest(experiments=tuple(one.id for one in done), corpora=corpora))
+    return build_for_export(registry, TableRequest(experiments=tuple(one.id for one in done), corpora=corpora))
 
 
 def _settings(corpus: str, experiments: list[Experiment]) -> SettingsRow:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from timnet.errors import BadInput
 from timnet.export import gather, writers
 from timnet.export.contract import fold_object, result_object, run_details, to_json
+from timnet.export.evidence import notes_on_missing
 from timnet.export.figures.ink import darken
 from timnet.export.figures.looks import CurveLook, MatrixLook
 from timnet.export.figures.style import FORMATS, check_format, format_of, house_style, render
@@ -65,7 +66,7 @@ def export_table(
         raise BadInput(f"no fold of experiment {named} is finished, so there is no result yet; see: timnet queue ls")
     results = result_rows(registry, experiments)
     text = {
-        "markdown": lambda: writers.markdown(results, single),
+        "markdown": lambda: writers.markdown(results, single, notes_on_missing(registry, experiment_ids)),
         "csv": lambda: writers.fold_csv(single) if folds else writers.result_csv(results),
         "json": lambda: to_json([*map(fold_object, single)] if folds else [*map(result_object, results)]),
     }[form]()

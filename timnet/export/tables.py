@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from timnet.errors import BadInput
 from timnet.evaluation.statistics import SeedScores, over_seeds
+from timnet.export.evidence import notes_on_missing
 from timnet.export.published import SOURCES, Published, published
 from timnet.export.results import TRAINED, finished, in_order, maker_of
 from timnet.protocols import PROTOCOLS
@@ -120,6 +121,13 @@ AXES: dict[str, Callable[[Entry], str]] = {
     "seed": lambda entry: " ".join(map(str, entry.seeds)),
     "experiment": lambda entry: " ".join(f"#{one}" for one in entry.experiments),
 }
+
+
+def build_for_export(registry: Registry, request: TableRequest) -> Table:
+    """As :func:`build`, with notes on folds whose test data lack a class."""
+    table = build(registry, request)
+    ours = [number for entry in table.entries for number in entry.experiments]
+    return replace(table, notes=(*table.notes, *notes_on_missing(registry, ours)))
 
 
 def build(registry: Registry, request: TableRequest) -> Table:

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from timnet.export.contract import Object, fold_object, result_object
 from timnet.export.layout import Grid
@@ -117,9 +117,11 @@ def _result_notes(rows: Sequence[ResultRow]) -> tuple[str, ...]:
 # formats
 
 
-def markdown(results: Sequence[ResultRow], folds: Sequence[FoldRow]) -> str:
-    """Both tables as GitHub-flavoured Markdown."""
-    return "\n".join([*_markdown_table(result_table(results)), "", *_markdown_table(fold_table(folds)), ""])
+def markdown(results: Sequence[ResultRow], folds: Sequence[FoldRow], notes: Sequence[str] = ()) -> str:
+    """Both tables as GitHub-flavoured Markdown; ``notes`` come below those of the first."""
+    first = result_table(results)
+    first = replace(first, notes=(*first.notes, *notes))
+    return "\n".join([*_markdown_table(first), "", *_markdown_table(fold_table(folds)), ""])
 
 
 def _markdown_table(table: TextTable) -> list[str]:
