@@ -104,7 +104,7 @@ def test_the_log_is_read_when_it_has_grown(registry: Registry) -> None:
 
 def test_cells_say_what_is_known() -> None:
     def texts(row: QueueRow) -> dict[str, str]:
-        return {column.key: columns.run_cell(row, column, DARK).text for column in columns.RUNS}
+        return {column.key: columns.run_cell(row, column, DARK).text.strip() for column in columns.RUNS}
 
     waits = texts(QueueRow(run(7, 3, priority=-2, optimistic=True, selection="best-test"), Span(0.0, 61.0)))
     assert (waits["run"], waits["priority"], waits["start"], waits["end"]) == ("7.3", "-2", "next", "1m")
