@@ -100,6 +100,31 @@ def test_gradients_of_the_weights_equal_the_plain_layers() -> None:
     assert np.allclose(stem[1], expected, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("dropped", [False, True])
+def test_the_gradient_in_closed_form_is_the_one_of_every_step(dropped: bool) -> None:
+    from timnet.model.normalise import normalised_relu
+
+    generator = np.random.default_rng(4)
+    h, gamma, beta = (tf.constant(generator.normal(1, 2, size)) for size in ((2, 3, 4, 5), (2, 3), (2, 3)))
+    mask = tf.constant(generator.choice([0.0, 1.25], (2, 3, 4, 1))) if dropped else None
+    weights = tf.constant(generator.normal(size=(2, 3, 4, 5)))
+
+    def plainly(h: Any, gamma: Any, beta: Any) -> Any:
+        mean, variance = tf.nn.moments(h, [2, 3], keepdims=True)
+        scaled = (h - mean) / tf.sqrt(variance + 0.01) * gamma[:, :, None, None] + beta[:, :, None, None]
+        return tf.nn.relu(scaled) * (1.0 if mask is None else mask)
+
+    found = []
+    for function in (lambda *x: normalised_relu(*x, mask, 0.01)[0], plainly):
+        with tf.GradientTape() as tape:
+            tape.watch([h, gamma, beta])
+            out = function(h, gamma, beta)
+            total = tf.reduce_sum(weights * out**2)
+        found.append([out, *tape.gradient(total, [h, gamma, beta])])
+    for ours, expected in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-9)
+
+
 def test_dropout_takes_whole_channels_and_keeps_the_mean() -> None:
     keras.utils.set_random_seed(1)
     model = TimNet(NetworkShape(frames=9, classes=3, tabs=3, dropout=0.25))

@@ -28,6 +28,8 @@ import keras
 from keras import ops
 from keras.initializers import GlorotUniform, RandomUniform
 
+from timnet.model.normalise import normalised_relu
+
 MFCC_COEFFICIENTS = 39
 BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON = 0.99, 1e-3  # Keras's defaults, which the published code uses
 
@@ -125,16 +127,13 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
             for half in range(2):
                 kernel, bias, gamma, beta = (part[tab][half] for part in parts)
                 h = self._convolution(h, kernel, dilation=2**tab)
-                if measure:
-                    mean, variance = ops.mean(h, axis=(2, 3)), ops.var(h, axis=(2, 3))
+                if measure:  # the bias goes with the batch's mean
+                    h, mean, variance = normalised_relu(h, gamma, beta, masks[tab][half], BATCH_NORM_EPSILON)
                     statistics.append((mean + bias, variance))
-                    bias = ops.zeros_like(bias)  # the batch mean takes it away again
                 else:
                     mean, variance = (part[tab][half] for part in moving)
-                scale = gamma * ops.rsqrt(variance + BATCH_NORM_EPSILON)
-                h = _scaled_relu(
-                    h, scale, beta + (bias - mean) * scale, None if masks[tab] is None else masks[tab][half]
-                )
+                    scale = gamma * ops.rsqrt(variance + BATCH_NORM_EPSILON)
+                    h = _scaled_relu(h, scale, beta + (bias - mean) * scale)
             x = x + h if self.shape.variant == "tcn" else x * ops.sigmoid(h)
             levels.append(ops.sum(ops.mean(x, axis=3), axis=0))
         return levels, statistics
@@ -206,12 +205,9 @@ def _delayed(x: Any, delay: int, frames: int) -> Any:
     return ops.pad(kept, ((0, 0), (0, 0), (0, 0), (delay, 0)))
 
 
-def _scaled_relu(h: Any, scale: Any, shift: Any, mask: Any) -> Any:
-    """``mask * relu(h * scale + shift)``; the mask is never negative, so it may go inside."""
-    scale, shift = scale[:, :, None, None], shift[:, :, None, None]
-    if mask is not None:
-        scale, shift = scale * mask, shift * mask
-    return ops.relu(h * scale + shift)
+def _scaled_relu(h: Any, scale: Any, shift: Any) -> Any:
+    """``relu(h * scale + shift)``, where scale and shift are one number a channel."""
+    return ops.relu(h * scale[:, :, None, None] + shift[:, :, None, None])
 
 
 def _glorot(fan_in: int, fan_out: int) -> RandomUniform:
