@@ -12,7 +12,7 @@ from typing import Any
 
 from timnet.registry.database import Database
 from timnet.registry.filters import Condition, parse
-from timnet.registry.narrow import FEW, STEPS, WINDOW, Place, Walk, corpus_id, narrow
+from timnet.registry.narrow import FEW, STEPS, WINDOW, Place, Walk, narrow
 from timnet.registry.order import Order, Values, order_of, stretches
 
 #: so many runs of the table are looked at in one step of a count, and so many experiments in one of theirs
@@ -99,15 +99,8 @@ def experiments(db: Database, filter_text: str) -> Generator[list[int], None, No
 
 def _at_once(db: Database, condition: Condition) -> list[int] | None:
     """All of them, the newest first, where they are found in a moment."""
-    if all(term.column == "corpus" for term in condition.of_runs):
-        terms = [*condition.of_experiments, *(corpus_id(term) for term in condition.of_runs)]
-        there = "AND EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.id)" if terms else ""
-        where = "".join(f" AND {term.sql}" for term in terms)
-        found = db.tuples(
-            f"SELECT id FROM experiments WHERE deleted IS NULL{where} {there} ORDER BY id DESC",
-            tuple(value for term in terms for value in term.parameters),
-        )
-        return [row[0] for row in found]
+    if not condition.terms:
+        return [row[0] for row in db.tuples("SELECT id FROM experiments WHERE deleted IS NULL ORDER BY id DESC")]
     few = narrow(db, condition, FEW)
     if few is None:
         return None
