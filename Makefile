@@ -66,7 +66,7 @@ lint: install
 
 # Apple silicon gets tensorflow-macos 2.16.2 and numpy 1: the same versions, on Linux
 test-mac-pins: .venv-mac/installed
-	.venv-mac/bin/python -m pytest -m engine -n auto --dist loadfile
+	.venv-mac/bin/python -m pytest -m "engine and not long" -n auto --dist loadfile
 
 .venv-mac/installed: .venv/installed tools/mac_pins.py
 	@mkdir -p build
