@@ -55,11 +55,13 @@ def pooled_of(corpus: CorpusRecord, folds: Sequence[FoldEvidence]) -> PooledScor
 def notes_on_missing(registry: Registry, experiments: Sequence[int]) -> tuple[str, ...]:
     """A line for each experiment with a fold whose test data lack a class: which, and the pooled UAR to read instead.
 
-    Reads all their predictions, so it is for exports and not for a table that is looked at while runs end.
+    It looks at all their predictions, so it is for exports and not for a table that is looked at while runs end.
     """
     said = []
     for one in (registry.experiments.get(number) for number in dict.fromkeys(experiments)):
         corpus = registry.corpora.by_id(one.corpus_id)
+        if set(registry.results.classes_tested(one.id).values()) <= {len(corpus.classes)}:
+            continue  # told without reading every prediction, which would load numpy
         pooled = pooled_of(corpus, tested_folds(registry, corpus, registry.runs.of_experiment(one.id)))
         if pooled is not None and pooled.missing:
             label = f"{one.protocol}, {one.selection}{' (optimistic)' if one.optimistic else ''}"

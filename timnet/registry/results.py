@@ -127,6 +127,19 @@ class Results:
         )
         return [Attempt(**row) for row in rows]
 
+    def classes_tested(self, experiment_id: int) -> dict[int, int]:
+        """How many classes the test data of each finished run of an experiment hold, by the runs' ids.
+
+        0 for a run that kept no single predictions.
+        """
+        rows = self.db.tuples(
+            "SELECT runs.id, count(DISTINCT predictions.truth) FROM runs "
+            "LEFT JOIN predictions ON predictions.run_id = runs.id "
+            "WHERE runs.experiment_id = ? AND runs.state = 'done' GROUP BY runs.id",
+            (experiment_id,),
+        )
+        return dict(rows)
+
     def predictions(self, run_id: int) -> Predictions:
         """The predictions of a run; empty arrays when it has none yet."""
         import numpy as np
