@@ -11,6 +11,7 @@ from timnet.queue import service
 from timnet.records import Run
 from timnet.registry import Registry
 from timnet.registry.taking_back import take_back
+from timnet.settings import Jobs
 from timnet.states import Command
 from timnet.text import clean
 from timnet_tui import wording
@@ -46,13 +47,13 @@ def unapply(db: Path, command: Command, before: Sequence[Run]) -> CommandEnded:
     return CommandEnded(f"taken back; {said}" if outcomes else f"too late: {said}", failed=not outcomes)
 
 
-def start_worker(db: Path, jobs: int) -> CommandEnded:
+def start_worker(db: Path, jobs: Jobs) -> CommandEnded:
     """Start a worker that outlives this terminal."""
     try:
         pid = service.start_worker(db, jobs)
     except Exception as error:  # as above
         return _failed(error)
-    return CommandEnded(f"a worker has started (pid {pid}, {jobs} at once)")
+    return CommandEnded(f"a worker has started (pid {pid}, {wording.at_once(jobs)})")
 
 
 def _failed(error: Exception) -> CommandEnded:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from timnet.records import Run, RunState, Want
 from timnet.registry.runs import Outcome
+from timnet.settings import AUTO, Jobs
 from timnet.states import COMMANDS, Command
 from timnet.text import clean
 
@@ -26,6 +27,13 @@ def state_of(run: Run) -> str:
 def selection_of(selection: str, *, optimistic: bool) -> str:
     """The selection rule as it stands beside every score."""
     return f"{clean(selection)} optimistic" if optimistic else clean(selection)
+
+
+def at_once(jobs: Jobs, *, more: bool = False) -> str:
+    """How many runs a worker trains."""
+    if jobs == AUTO:
+        return f"as many{' more' if more else ''} at once as are best here"
+    return f"{jobs}{' more' if more else ''} at once"
 
 
 def outcome(outcomes: Sequence[Outcome], passed: Sequence[str]) -> str:

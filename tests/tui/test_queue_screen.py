@@ -18,7 +18,7 @@ from tests.tui.steps import text_of, toasts
 from timnet.queue import liveness
 from timnet.records import RunState, Want
 from timnet.registry import Registry
-from timnet.settings import Settings
+from timnet.settings import Jobs, Settings
 from timnet_tui.app import TimnetApp
 from timnet_tui.screens.confirm import Confirm
 from timnet_tui.screens.new import NewScreen
@@ -249,7 +249,7 @@ async def test_n_and_shift_a_open_the_form(registry: Registry) -> None:
 
 @proves("queue.start_worker")
 async def test_w_asks_how_many_runs_at_once(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[tuple[Path, int]] = []
+    started: list[tuple[Path, Jobs]] = []
     monkeypatch.setattr("timnet.queue.service.start_worker", lambda db, jobs: started.append((db, jobs)) or 77)
     app = app_on(registry)
     async with app.run_test(size=SIZE) as pilot:
@@ -259,10 +259,17 @@ async def test_w_asks_how_many_runs_at_once(registry: Registry, monkeypatch: pyt
         line = app.screen.query_one(Input)
         assert line.value == "3"
         await pilot.press("backspace", "0", "enter")
-        assert "type one number from 1" in text_of(app)
+        assert "type auto, or one number from 1" in text_of(app)
         await pilot.press("backspace", "5", "enter")
         await until(pilot, lambda: started == [(registry.paths.db, 5)])
         await until(pilot, lambda: "a worker has started (pid 77, 5 at once)" in toasts(pilot))
+        app.settings = replace(app.settings, jobs="auto")
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, TypeLine))
+        assert app.screen.query_one(Input).value == "auto"
+        await pilot.press("enter")
+        await until(pilot, lambda: started[1:] == [(registry.paths.db, "auto")])
+        await until(pilot, lambda: "as many at once as are best here" in toasts(pilot))
 
 
 @proves("queue.next_pane", "queue.previous_pane", "queue.stop_worker", "queue.drain_worker")

@@ -137,11 +137,12 @@ class RegistryScreen(Screen[None]):
             self.timnet.toast(CommandEnded("nothing waits, so a worker would end at once", failed=True))
             return
         count = sum(worker.want is None for worker in snapshot.workers)
-        jobs = self.timnet.settings.jobs_here
+        jobs = self.timnet.settings.jobs_asked
         question = None
         if count:
             works = "A worker works" if count == 1 else f"{count} workers work"
-            question = ("Start another worker?", f"{works} already; the new one would run {jobs} more at once.")
+            more = wording.at_once(jobs, more=True)
+            question = ("Start another worker?", f"{works} already; the new one would train {more}.")
         self.ask(question, "Start it", partial(self.in_thread, partial(commands.start_worker, self.timnet.db, jobs)))
 
     def action_again(self) -> None:

@@ -17,6 +17,7 @@ from timnet.queue.forecast import duration
 from timnet.queue.plan import parse_numbers
 from timnet.records import Run, RunState
 from timnet.registry.lineup import Move
+from timnet.settings import AUTO, MOST_JOBS, Jobs
 from timnet.text import clean
 from timnet_tui import commands, queueing
 from timnet_tui.actions import Place, bindings
@@ -34,7 +35,6 @@ from timnet_tui.widgets.table import Page, RowTable
 
 #: from this height on there is room for more workers
 TALL = 36
-MOST_JOBS = 1024
 EMPTY = "Nothing waits and nothing trains. n queues experiments; A queues the selected one again with other settings."
 NOTHING = "Nothing in the queue passes this filter. esc clears it."
 NO_WORKER = "No worker lives here, so nothing trains. w starts one; in another terminal: timnet work --detach"
@@ -318,11 +318,11 @@ class QueueScreen(ListingScreen):
 
     def action_start_worker(self) -> None:
         """Ask how many runs at once, and start a worker."""
-        told = "It works until nothing waits, and outlives this view."
+        told = "auto: as many as are best here. It works until nothing waits, and outlives this view."
         count = sum(row.worker.jobs for row in self._page.workers if row.worker.want is None)
         if count:
             told = f"The workers here train up to {count} at once already. {told}"
-        line = TypeLine("How many runs at once?", told, str(self.timnet.settings.jobs_here), check=_jobs)
+        line = TypeLine("How many runs at once?", told, str(self.timnet.settings.jobs_asked), check=_jobs)
         self.app.push_screen(line, lambda text: None if text is None else self.in_thread(
             partial(commands.start_worker, self.timnet.db, _jobs(text))))  # fmt: skip
 
@@ -371,9 +371,11 @@ def _counted(count: int) -> str:
     return f"{count:,} run{'' if count == 1 else 's'}"
 
 
-def _jobs(text: str) -> int:
-    """How many runs at once. Raises :class:`BadInput`."""
+def _jobs(text: str) -> Jobs:
+    """How many runs at once, or that the worker is to settle it. Raises :class:`BadInput`."""
+    if text == AUTO:
+        return AUTO
     numbers = parse_numbers(text, "number of runs")
     if len(numbers) != 1 or not 1 <= numbers[0] <= MOST_JOBS:
-        raise BadInput(f"type one number from 1 to {MOST_JOBS}")
+        raise BadInput(f"type auto, or one number from 1 to {MOST_JOBS}")
     return numbers[0]
