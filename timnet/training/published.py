@@ -25,7 +25,7 @@ from timnet.model.published import FoldWeights, apply_published
 from timnet.model.weights import save_weights
 from timnet.protocols import make_folds
 from timnet.queue.liveness import proof_of
-from timnet.records import CorpusRecord, EventKind, TrainingConfig
+from timnet.records import EventKind, TrainingConfig
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
 from timnet.tasks import Progress, serve_task
@@ -51,9 +51,9 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """One fold's network, its answers for the test fold, and its embeddings of all utterances."""
+    """One fold's weights, their answers for the test fold, and their embeddings of all utterances."""
 
-    model: TimNet
+    weights: FoldWeights
     result: Evaluation
     embeddings: NDArray[np.float32]
 
@@ -70,30 +70,28 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
         folds, seed = read_for(wanted.source, corpus, wanted.seed)
         config = TrainingConfig(tabs=folds[0].tabs, monitor="val_accuracy", select="best")
         prepare("cpu", os.cpu_count() or 1)
-        models = [_model(one, corpus, config) for one in folds]
+        model = TimNet(NetworkShape(MfccRecipe(corpus.signal_length).frames, len(corpus.classes), corpus.tabs))
+        for one in folds:
+            apply_published(one, model)  # what does not fit is said before the long work
         data = load_corpus(corpus, wanted.cache, None, report)
         splits = make_folds("random", corpus.utterances, len(folds), seed)
-        results = []
-        for split, model in zip(splits, models, strict=True):
-            rows, forward = split.test, forward_of(model)
+        results, forward = [], forward_of(model)  # compiled once for all folds
+        for split, one in zip(splits, folds, strict=True):
+            apply_published(one, model)
+            rows = split.test
             result = evaluate(forward, np.asarray(data.features[rows]), data.labels[rows], len(data.classes))
-            results.append(Evaluated(model, result, embed(forward, data.features)))
+            results.append(Evaluated(one, result, embed(forward, data.features)))
             report(Progress(split.number, len(folds), f"fold {split.number}: WAR {result.war:.4f}"))
         new = NewExperiment(
             corpus, config, "random", PRESET, seed, len(folds), source="published", selection=SELECTION,
             note=f"the authors' weights from {wanted.source.name}",
         )  # fmt: skip
-        return _record(registry, new, data, results)
+        return _record(registry, new, data, results, model)
 
 
-def _model(weights: FoldWeights, corpus: CorpusRecord, config: TrainingConfig) -> TimNet:
-    recipe = MfccRecipe(corpus.signal_length)
-    model = TimNet(NetworkShape(recipe.frames, len(corpus.classes), corpus.tabs, config.filters))
-    apply_published(weights, model)
-    return model
-
-
-def _record(registry: Registry, new: NewExperiment, data: CorpusData, results: list[Evaluated]) -> dict[str, Any]:
+def _record(
+    registry: Registry, new: NewExperiment, data: CorpusData, results: list[Evaluated], model: TimNet
+) -> dict[str, Any]:
     folders: list[Path] = []
     try:
         with registry.db.write():
@@ -106,7 +104,8 @@ def _record(registry: Registry, new: NewExperiment, data: CorpusData, results: l
                 claim = registry.runs.begin_import(run.id, proof_of(os.getpid()))
                 journal = registry.journal(run.id, claim.attempt)
                 journal.event(EventKind.IMPORTED, new.note)
-                save_weights(one.model, paths.final_weights)
+                apply_published(one.weights, model)
+                save_weights(model, paths.final_weights)
                 journal.checkpoint("final", 0, paths.final_weights)
                 text = f"evaluated: UAR {one.result.uar:.4f}, WAR {one.result.war:.4f} ({SELECTION}, optimistic)"
                 record_result(journal, split, data, one.result, one.embeddings, paths.embeddings, text)
