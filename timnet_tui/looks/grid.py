@@ -17,6 +17,9 @@ from timnet_tui.looks.pace import EVERY, MOMENT
 from timnet_tui.looks.run import Detail, RunFollower, RunWatch
 from timnet_tui.watch import Follower
 
+#: so many experiments are read in one look
+ROWS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentRow:
@@ -64,10 +67,14 @@ class GridPage:
 
 @dataclass(frozen=True, slots=True)
 class GridWatch:
-    """``count`` experiments from place ``first`` on; where ``experiment`` stands; the curves of run ``run_id``."""
+    """``count`` experiments from place ``first`` on; where ``experiment`` stands; the curves of run ``run_id``.
+
+    ``seen`` are the place of the first experiment that the screen shows, and how many it shows: they are read first.
+    """
 
     first: int = 0
     count: int = 100
+    seen: tuple[int, int] = (0, 0)
     experiment: int | None = None
     run_id: int | None = None
     filter_text: str = ""
@@ -82,7 +89,8 @@ class GridWatch:
 class GridFollower:
     """Knows the ids of all experiments in order, and reads the runs of one page.
 
-    Where no index helps a filter, the ids are found bit by bit, so that a new question never waits for an old one.
+    Where no index helps a filter, the ids are found bit by bit, and so are the experiments read, those in view first:
+    a new question never waits for an old one.
     """
 
     def __init__(self) -> None:
@@ -95,6 +103,9 @@ class GridFollower:
         self._next_page = 0.0
         self._rows: dict[int, ExperimentRow] = {}
         self._rows_of: tuple[int, tuple[Worker, ...]] | None = None
+        #: the experiments whose rows are as they are now, and whether more are to be read
+        self._fresh: set[int] = set()
+        self._more = False
         self._page = GridPage(searching=True)
 
     def ask(self, watch: GridWatch) -> None:
@@ -110,8 +121,8 @@ class GridFollower:
 
     @property
     def unfinished(self) -> bool:
-        """Whether experiments are still being looked for."""
-        return self._search is not None
+        """Whether experiments are still being looked for, or read."""
+        return self._search is not None or self._more
 
     def read(self, registry: Registry, workers: tuple[Worker, ...]) -> GridPage:
         """The page as far as it is known now."""
@@ -119,7 +130,7 @@ class GridFollower:
         try:
             partly = self._look_for_ids(registry, watch.filter_text)
         except BadInput as error:
-            self._search, self._ids_of = None, None
+            self._search, self._ids_of, self._more = None, None, False
             return GridPage(problem=str(error), asked=watch.experiment)
         ids = self._found if partly else self._ids
         if self._search is None or (self._page.searching and time.perf_counter() > self._next_page):
@@ -130,8 +141,12 @@ class GridFollower:
     def _page_of(self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]) -> GridPage:
         watch = self._watch
         first = max(0, min(watch.first, len(ids) - watch.count))
+        end = min(len(ids), first + watch.count)
+        seen = min(max(first, watch.seen[0]), max(first, end - watch.seen[1]))
+        self._read_rows(registry, [*ids[seen:end], *ids[first:seen]], workers)
+        first, rows = self._known(ids, range(first, end), seen)
         return GridPage(
-            rows=self._rows_of_page(registry, ids[first : first + watch.count], workers),
+            rows=rows,
             first=first,
             total=len(ids),
             asked=watch.experiment,
@@ -140,19 +155,34 @@ class GridFollower:
             searching=self._search is not None,
         )
 
-    def _rows_of_page(
-        self, registry: Registry, ids: list[int], workers: tuple[Worker, ...]
-    ) -> tuple[ExperimentRow, ...]:
-        """The experiments with these ids; those of the last page are read again only when something was written."""
+    def _read_rows(self, registry: Registry, ids: Sequence[int], workers: tuple[Worker, ...]) -> None:
+        """Read some of these experiments, the first ones first; until it is their turn, rows stay as they were."""
         current = (registry.db.data_version(), workers)
         if current != self._rows_of:
-            self._rows, self._rows_of = {}, current
-        missing = [i for i in ids if i not in self._rows]
-        if missing:
-            found = rows_of(waiting.explain(registry.runs.of_experiments(missing), workers))
-            known = {i: self._rows[i] for i in ids if i in self._rows}
-            self._rows = known | {row.id: row for row in found}
-        return tuple(self._rows[i] for i in ids if i in self._rows)
+            self._fresh, self._rows_of = set(), current
+        self._fresh &= set(ids)  # rows outside the window are let go
+        missing = [i for i in ids if i not in self._fresh]
+        self._more = len(missing) > ROWS
+        if not missing:
+            return
+        now = {row.id: row for row in rows_of(waiting.explain(registry.runs.of_experiments(missing[:ROWS]), workers))}
+        self._fresh.update(missing[:ROWS])
+        # who is as before stays the same object, so that the screen need not draw it again
+        kept = {i: self._rows[i] for i in ids if i in self._rows and (i not in now or self._rows[i] == now[i])}
+        self._rows = now | kept
+
+    def _known(self, ids: Sequence[int], window: range, seen: int) -> tuple[int, tuple[ExperimentRow, ...]]:
+        """The rows that are known about the place ``seen``, and the place of the first of them."""
+
+        def known(place: int) -> bool:  # one that was read and is not there was removed a moment ago
+            return ids[place] in self._rows or ids[place] in self._fresh
+
+        first = end = seen
+        while end < window.stop and known(end):
+            end += 1
+        while first > window.start and known(first - 1):
+            first -= 1
+        return first, tuple(self._rows[i] for i in ids[first:end] if i in self._rows)
 
     def _look_for_ids(self, registry: Registry, filter_text: str) -> bool:
         """Find all ids, again only when something was written; True while only some of the first search are found.

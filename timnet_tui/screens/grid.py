@@ -140,7 +140,7 @@ class GridScreen(ListingScreen):
         run = self.grid.run if self.query_one("#curves").display and self._rested else None
         wanted = self.timnet.wanted_cell
         experiment = wanted[0] if wanted else (self.grid.row.id if self.grid.row else None)
-        return GridWatch(first, count, experiment, run.id if run else None, self._filter_text)
+        return GridWatch(first, count, self.grid.seen(), experiment, run.id if run else None, self._filter_text)
 
     def repaint(self) -> None:
         """The curves as well, in the colours of another theme."""

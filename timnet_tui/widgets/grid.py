@@ -13,6 +13,7 @@ from timnet.records import Run, RunState
 from timnet_tui.looks.grid import ExperimentRow, GridPage
 from timnet_tui.messages import CellChosen, CellOpened, WindowMoved
 from timnet_tui.palette import palette_of
+from timnet_tui.widgets.drawn import DrawnLines
 from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, Widths, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
 
@@ -37,6 +38,9 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._widths = Widths()
         self._layout: GridLayout = layout(self._widths, 80)
         self._marks: frozenset[int] = frozenset()
+        self._drawn = DrawnLines()
+        self._look: Look | None = None
+        self._look_of: tuple[object, ...] = ()
 
     # what is shown
 
@@ -49,13 +53,30 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """Show another page; the selection stays on its run while that is there."""
         if page is self._page:
             return
-        self._page = page
-        self._widths = self._widths.grown(page.rows)
+        before, self._page = self._page, page
+        known = set(map(id, before.rows))
+        self._widths = self._widths.grown([row for row in page.rows if id(row) not in known])
         self._lay_out()
+        for place in self._in_view():
+            if _at(before, place) is not self._row_at(place):
+                self._refresh_place(place)
         if page.total:
             self._choose_again()
         elif not page.problem:
             self._row = self._wanted = None
+
+    def _in_view(self) -> range:
+        """The places of which a line is in view."""
+        lines = self._layout.lines
+        return range(self.scroll_offset.y // lines, (self.scroll_offset.y + self.size.height) // lines + 1)
+
+    def _refresh_place(self, place: int) -> None:
+        """Draw the lines of one experiment anew; the header hides those above it."""
+        lines = self._layout.lines
+        y = max(lines, (place + 1) * lines - self.scroll_offset.y)
+        end = min(self.size.height, (place + 2) * lines - self.scroll_offset.y)
+        if y < end:
+            self.refresh(Region(0, y, self.size.width, end - y))
 
     def _choose_again(self) -> None:
         """Find the selection in a new page."""
@@ -83,6 +104,12 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         half = max(1, self.page // 2)
         top = self.scroll_offset.y // self._layout.lines if self._wanted is None else self._wanted - half
         return max(0, (top // half - 1) * half), self.page + 3 * half
+
+    def seen(self) -> tuple[int, int]:
+        """The first place in view, and how many are; about a place that is wanted, twice as many."""
+        if self._wanted is None:
+            return self.scroll_offset.y // self._layout.lines, self.page + 1
+        return max(0, self._wanted - self.page), 2 * self.page
 
     def natural_width(self) -> int:
         """The width at which every experiment fits on one line."""
@@ -156,13 +183,14 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(WindowMoved())
 
     def _choose(self, place: int, row: ExperimentRow, fold: int) -> None:
-        before = (self._row.id if self._row else None, self._fold)
+        before, place_before = (self._row.id if self._row else None, self._fold), self._place
         self._back_to = self._fold or self._back_to
         self._wanted, self._place, self._row = None, place, row
         self._fold = min(max(0, fold), len(row.cells))
         self._into_view()
         if before != (row.id, self._fold):
-            self.refresh()
+            self._refresh_place(place_before)
+            self._refresh_place(place)
             self.post_message(CellChosen(row.id, self._fold))
 
     def _into_view(self) -> None:
@@ -174,8 +202,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x, y, animate=False, force=True)
 
     def _row_at(self, place: int) -> ExperimentRow | None:
-        index = place - self._page.first
-        return self._page.rows[index] if 0 <= index < len(self._page.rows) else None
+        return _at(self._page, place)
 
     def _row_of(self, experiment_id: int) -> tuple[int, ExperimentRow] | None:
         found = (
@@ -214,14 +241,15 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
-        self._layout = layout(self._widths, max(1, width))
+        before, self._layout = self._layout, layout(self._widths, max(1, width))
+        if before != self._layout:
+            self.refresh()
         height = (1 + self._page.total) * self._layout.lines  # the header takes as many lines as an experiment
         self.virtual_size = Size(width + self._layout.overflow, height)
-        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The header stays, the experiments scroll below it."""
-        look = self._look()
+        look = self._look_now()
         if y < self._layout.lines:
             return header(y, look)
         place, line = divmod(y - self._layout.lines + self.scroll_offset.y, self._layout.lines)
@@ -229,17 +257,18 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         if row is None:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
         selected = self._fold if self._row is not None and row.id == self._row.id else None
-        return experiment(row, line, look, selected)
+        key = (row.id, line, selected)
+        return self._drawn.line(look, key, row, lambda: experiment(row, line, look, selected))
 
-    def _look(self) -> Look:
-        return Look(
-            self._layout,
-            palette_of(self.app.current_theme),
-            self.visual_style.rich_style,
-            self.scroll_offset.x,
-            self.has_focus,
-            self._marks,
-        )
+    def _look_now(self) -> Look:
+        """How lines are drawn now: the same object for as long as it says the same."""
+        base, scrolled = self.visual_style.rich_style, self.scroll_offset.x
+        of = (self._layout, self.app.theme, base, scrolled, self.has_focus, self._marks)
+        if self._look is None or of != self._look_of:
+            colours = palette_of(self.app.current_theme)
+            self._look = Look(self._layout, colours, base, scrolled, self.has_focus, self._marks)
+            self._look_of = of
+        return self._look
 
     def region_of(self, experiment_id: int, fold: int) -> Region:
         """Where a cell is inside the widget, for whoever wants to point at it."""
@@ -248,6 +277,11 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         y = (place + 2) * self._layout.lines - 1 - self.scroll_offset.y
         x = self._layout.cells_x + (fold - 1) * STRIDE - self.scroll_offset.x
         return Region(x, y, STRIDE + 1, 1)
+
+
+def _at(page: GridPage, place: int) -> ExperimentRow | None:
+    index = place - page.first
+    return page.rows[index] if 0 <= index < len(page.rows) else None
 
 
 def _first_choice(page: GridPage) -> tuple[int, ExperimentRow, int]:
