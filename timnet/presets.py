@@ -89,8 +89,8 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "fast",
-            "80 epochs: standardised and masked features, batch 16, a cosine schedule, as inner validation sets of EMODB"
-            " chose them (docs/results.md)",
+            "80 epochs: standardised and masked features, batch 16, a cosine schedule, as inner validation sets of"
+            " EMODB chose them (docs/results.md)",
             config=TrainingConfig(
                 normalise="training",
                 mask_frames=40,
