@@ -29,6 +29,7 @@ from timnet_tui.reader import Reader, RegistryReader
 from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.screens.help import Help
 from timnet_tui.snapshot import Snapshot
+from timnet_tui.stylesheet import KeptStylesheet
 from timnet_tui.watch import Watch
 
 #: how long a thread that draws or reads may keep the interpreter while the event loop wants it
@@ -84,6 +85,9 @@ class TimnetApp(App[None]):
             self._filters.append(signs.AsciiSigns.for_choice(settings.glyphs))
         for theme in themes.themes():
             self.register_theme(theme)
+        # before anything is parsed, so that it is parsed in these colours alone
+        self.set_reactive(App.theme, self._first_theme())
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.snapshot: Snapshot | None = None
         #: what the grid shall select as soon as it can: an experiment and a fold
         self.wanted_cell: tuple[int, int] | None = None if open_experiment is None else (open_experiment, 1)
@@ -96,7 +100,7 @@ class TimnetApp(App[None]):
 
     def on_mount(self) -> None:
         """Show the grid and begin to look."""
-        self.theme = self._first_theme()
+        self.mutate_reactive(App.theme)
         if self.settings.theme not in self.available_themes:
             self.toast(CommandEnded(f"there is no theme {self.settings.theme!r}", failed=True))
         for complaint in self.keymap.complaints:

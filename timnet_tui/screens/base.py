@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from timnet.records import Run, RunState
 from timnet.states import Command
@@ -19,6 +18,7 @@ from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.confirm import Confirm
 from timnet_tui.snapshot import Health, Snapshot
 from timnet_tui.watch import Watch
+from timnet_tui.widgets.key_line import KeyLine
 from timnet_tui.widgets.status import StatusStrip
 from timnet_tui.widgets.tabs import PlaceTabs
 
@@ -46,7 +46,7 @@ class RegistryScreen(Screen[None]):
         yield PlaceTabs(self.PLACE)
         yield StatusStrip(self.timnet.clock)
         yield from self.body()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyLine()
 
     @abstractmethod
     def body(self) -> ComposeResult:
