@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import math
+import shutil
+import tempfile
+import time
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +33,7 @@ from timnet.states import Command
 REPOSITORY = Path(__file__).resolve().parent.parent
 SHARED = REPOSITORY.parent / "shared"
 PROOF = ProcessProof("testhost", "boot-1", 4242, 1000.0)
+FILLED_DB = "filled.db"
 CLASSES = ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad")
 
 
@@ -114,8 +120,27 @@ def finish(registry: Registry, run_id: int, *, wrong: int = 1) -> None:
 
 
 def filled_registry(path: Path) -> Registry:
-    """Two experiments: one of 3 folds all done, one of 10 folds with done, running, failed, paused and queued runs."""
-    registry = Registry.open(path)
+    """Two experiments: one of 3 folds all done, one of 10 folds with done, running, failed, paused and queued runs.
+
+    It is a copy of one that a process fills once a minute, so that what runs there still looks alive.
+    """
+    filled = _filled_folder(int(time.monotonic() / 60))
+    shutil.copytree(filled, path.parent, ignore=shutil.ignore_patterns(FILLED_DB), dirs_exist_ok=True)
+    shutil.copyfile(filled / FILLED_DB, path)
+    return Registry.open(path)
+
+
+@lru_cache(maxsize=1)
+def _filled_folder(minute: int) -> Path:
+    """A folder with the registry and its runs' files."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with Registry.open(folder / FILLED_DB) as registry:
+        _fill(registry)
+    return folder
+
+
+def _fill(registry: Registry) -> None:
     emodb = add_corpus(registry)
     savee = add_corpus(registry, "SAVEE", 40)
     add_experiment(registry, savee, folds=3, seed=44, tags=("paper",))
@@ -135,4 +160,3 @@ def filled_registry(path: Path) -> Registry:
     registry.journal(failed, 1).end(RunState.FAILED, EventKind.FAILED, "failed", "the loss is not finite (epoch 4)")
     train(registry, start_next(registry), 1)
     registry.runs.command(Command.PAUSE, ["2.8"])
-    return registry
