@@ -15,7 +15,10 @@ from timnet.settings import Settings
 from timnet_tui.app import TimnetApp
 from timnet_tui.looks import grid
 from timnet_tui.looks.grid import GridFollower, GridPage, GridWatch
+from timnet_tui.screens import runs as runs_screen
+from timnet_tui.widgets import run_columns
 from timnet_tui.widgets.grid import FoldGrid
+from timnet_tui.widgets.table import RowTable
 
 EXPERIMENTS = 30
 
@@ -106,3 +109,26 @@ def test_a_line_is_drawn_again_for_another_row_or_another_look() -> None:
     for key in range(2 * MOST):
         lines.line("light", key, row, draw)
     assert len(lines._lines) <= MOST
+
+
+async def test_a_key_in_the_list_of_runs_draws_what_it_changes(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[object] = []
+    draw = run_columns.of_run
+    monkeypatch.setattr(runs_screen.run_columns, "of_run", lambda row, *more: drawn.append(row.id) or draw(row, *more))
+    app = TimnetApp(tmp_path / "runs.db", Settings())
+    async with app.run_test(size=(120, 30)) as pilot:
+        await pilot.press("2")
+        table = pilot.app.screen.query_one(RowTable)
+        await until(pilot, lambda: table.row is not None and table.total == 2 * EXPERIMENTS)
+        await pilot.press("j")
+        await pilot.pause(0.3)
+        drawn.clear()
+        await pilot.press("j")
+        await pilot.pause(0.3)
+        assert set(drawn) == {table.row.id}  # the other's line without the selection is there from before
+        registry.experiments.pin([EXPERIMENTS])
+        drawn.clear()
+        await until(pilot, lambda: bool(drawn))
+        assert set(drawn) == {run.id for run in registry.runs.of_experiment(EXPERIMENTS)}

@@ -59,6 +59,11 @@ def test_windows_wherever_they_are_show_the_list(many: Registry, sort: str, desc
         assert (page.total, page.exact) == (400, True)
 
 
+def test_the_plainest_question_gets_the_order_it_names(many: Registry) -> None:
+    _, page = ask(many, RunsWatch())
+    assert keys(page) == every(many, RunsWatch())[:100]
+
+
 def test_the_first_answer_comes_before_the_list_is_counted(many: Registry) -> None:
     watch = RunsWatch("corpus:EMODB", count=20)
     follower = watch.follower(None)

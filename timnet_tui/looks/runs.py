@@ -140,7 +140,8 @@ class RunsFollower:
 
     def __init__(self) -> None:
         self._watch = RunsWatch()
-        self._list = RunList("", "id", descending=False)
+        first = self._watch
+        self._list = RunList(first.filter_text, first.sort, descending=first.descending)
         self._groups: tuple[object, tuple[GroupRow, ...]] | None = None
         self._work: Iterator[bool] | None = None
         self._work_for: tuple[object, ...] = ()
@@ -224,8 +225,11 @@ class RunsFollower:
         runs = waiting.explain(page.runs, workers)
         known = {run.experiment_id for run in runs} if watch.experiments else set()
         of = {experiment.id: experiment for experiment in _experiments(registry, known)}
+        # who is as before stays the same object, so that the screen need not draw it again
+        before = {row.id: row for row in self._shown.rows if isinstance(row, RunRow)}
+        rows = (RunRow(run, of.get(run.experiment_id)) for run in runs)
         self._shown = RunsPage(
-            rows=tuple(RunRow(run, of.get(run.experiment_id)) for run in runs),
+            rows=tuple(before[row.id] if before.get(row.id) == row else row for row in rows),
             first=found.first,
             total=found.total(watch.count),
             exact=found.exact and not searching,

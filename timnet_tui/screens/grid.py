@@ -177,7 +177,7 @@ class GridScreen(ListingScreen):
         accuracy, loss = self.query_one("#accuracy", Chart), self.query_one("#loss", Chart)
         if run is None:
             self._detail = None
-            about.update(experiment_title(row, colours) if row and not self.grid.fold else "")
+            about.update(experiment_title(row, colours) if row and not self.grid.fold else "", layout=False)
             accuracy.show(None, "select a fold to see its curves")
             loss.show(None)
             return
@@ -186,7 +186,7 @@ class GridScreen(ListingScreen):
         if detail == self._detail:
             return
         self._detail = detail
-        about.update(run_title(detail.run, colours))
+        about.update(run_title(detail.run, colours), layout=False)
         accuracy.show(accuracy_plot(detail), "no epoch is finished yet")
         loss.show(loss_plot(detail, log=self._log_scale), "no epoch is finished yet")
 

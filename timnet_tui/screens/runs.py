@@ -57,6 +57,7 @@ class RunsScreen(ListingScreen):
         self.view = view or RunsView()
         self._asked: object = None
         self._page = RunsPage()
+        self._told = Text()
 
     def body(self) -> ComposeResult:
         """What is shown, the table, and the filter."""
@@ -147,7 +148,10 @@ class RunsScreen(ListingScreen):
 
     def _tell_about(self) -> None:
         colours = palette_of(self.app.current_theme)
-        self.query_one("#about", Static).update(self._about(colours))
+        about = self._about(colours)
+        if about != self._told or about.spans != self._told.spans:
+            self._told = about
+            self.query_one("#about", Static).update(about, layout=False)
 
     def _about(self, colours: Palette) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis").append(self._counted(), style(colours.text, bold=True))

@@ -37,8 +37,8 @@ class StatusStrip(Widget):
 
     def show(self, snapshot: Snapshot) -> None:
         """Show other news."""
-        if snapshot is not self._snapshot:
-            self._snapshot = snapshot
+        before, self._snapshot = self._snapshot, snapshot
+        if before is None or _told(before) != _told(snapshot):
             self.refresh()
 
     def on_mount(self) -> None:
@@ -56,6 +56,12 @@ class StatusStrip(Widget):
         """The strip."""
         colours, width = palette_of(self.app.current_theme), self.size.width
         return line_of(status(self._snapshot, width, colours, self._silent), width, self.visual_style.rich_style)
+
+
+def _told(snapshot: Snapshot) -> tuple[object, ...]:
+    """What of a snapshot the strip tells."""
+    one = snapshot
+    return one.db, one.problem, one.health, one.writable, one.workers, one.depth, one.forecast, one.machine
 
 
 def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int = 0) -> Text:

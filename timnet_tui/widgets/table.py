@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from timnet_tui.palette import RGB, Palette, palette_of
 from timnet_tui.render import fit, style
+from timnet_tui.widgets.drawn import DrawnLines
 
 #: before the first column: where the selection and marks are shown
 GUTTER = 2
@@ -138,8 +139,8 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         self._from = 0
         self._sort, self._descending = "", False
         self._marks: frozenset[Hashable] = frozenset()
-        #: lines that were drawn of this page, with these columns and marks
-        self._lines: dict[tuple[object, ...], Strip] = {}
+        #: lines that were drawn with these columns and marks
+        self._lines = DrawnLines()
 
     # what is shown
 
@@ -147,8 +148,13 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         """Show another page; the selection stays on its row while that is there."""
         if page is self._page:
             return
-        self._page = page
-        self._grow()
+        before, self._page = self._page, page
+        known = set(map(id, before.rows))
+        self._grow([row for row in page.rows if id(row) not in known])
+        top = self.scroll_offset.y
+        for place in range(top, top + self.size.height):
+            if _at(before, place) is not self.at_hand(place):
+                self._refresh_line(place)
         if page.total:
             self._choose_again()
         else:
@@ -162,7 +168,8 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
             if [column.key for column in columns] != [column.key for column in self._columns]:
                 self._from = 0
             self._columns = columns
-            self._grow()
+            self._grow(self._page.rows)
+            self.redraw()
 
     def show_column(self, key: str) -> None:
         """Bring a column into view."""
@@ -187,12 +194,14 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
             self._marks = marks
             self.redraw()
 
-    def _grow(self) -> None:
+    def _grow(self, rows: Iterable[Row]) -> None:
+        """Widen the columns for these rows where they need it."""
         colours = palette_of(self.app.current_theme)  # for the width, the colours do not matter
-        texts = {
-            column.key: [self._draw(row, column, colours).text for row in self._page.rows] for column in self._columns
-        }
-        self._widths = self._widths.grown(self._columns, texts)
+        rows = list(rows)
+        texts = {column.key: [self._draw(row, column, colours).text for row in rows] for column in self._columns}
+        before, self._widths = self._widths, self._widths.grown(self._columns, texts)
+        if self._widths != before:
+            self.redraw()
         self._lay_out()
 
     def _choose_again(self) -> None:
@@ -253,8 +262,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
 
     def at_hand(self, place: int) -> Row | None:
         """The row at a place, where the page holds it."""
-        index = place - self._page.first
-        return self._page.rows[index] if 0 <= index < len(self._page.rows) else None
+        return _at(self._page, place)
 
     def move(self, rows: int) -> None:
         """Move the selection, as far as there are rows."""
@@ -270,6 +278,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         self._page, self._row, self._wanted, self._place = Page(), None, None, 0
         self._widths = _Widths()
         self._lay_out()
+        self.redraw()
 
     def scroll_columns(self, step: int) -> None:
         """Bring a column into view that did not fit."""
@@ -348,6 +357,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def on_resize(self) -> None:
         """Another width has room for other columns, another height for other rows."""
         self._lay_out()
+        self.redraw()
         if self._row is not None:
             self._into_view()
         self.post_message(self.Moved())
@@ -360,7 +370,6 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width or self.size.width
         self.virtual_size = Size(width, 1 + self._page.total)
-        self.redraw()
 
     def _visible(self) -> list[tuple[Column, int]]:
         """The columns in view with their widths; the last takes the room that is left."""
@@ -387,20 +396,21 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
 
     def render_line(self, y: int) -> Strip:
         """The titles stay, the rows scroll below them."""
-        colours = palette_of(self.app.current_theme)
         base = self.visual_style.rich_style
         if y == 0:
-            return self._whole(self._titles(colours), base)
+            return self._whole(self._titles(palette_of(self.app.current_theme)), base)
         place = y - 1 + self.scroll_offset.y
         row = self.at_hand(place)
         if row is None:
             return Strip.blank(self.size.width, base)
         selected = self._row is not None and row.id == self._row.id
-        key = (place, selected and self.has_focus, selected, self._from, self.size.width, colours.name)
-        if key not in self._lines:
-            below = base + style(None, colours.raised) if selected else base
-            self._lines[key] = self._whole(self._line(row, selected, colours), below)
-        return self._lines[key]
+        look = (self._from, self._width, self.size.width, self.app.theme, base)
+        key = (row.id, selected, selected and self.has_focus)
+        return self._lines.line(look, key, row, lambda: self._drawn(row, base, selected=selected))
+
+    def _drawn(self, row: Row, base: Style, *, selected: bool) -> Strip:
+        colours = palette_of(self.app.current_theme)
+        return self._whole(self._line(row, selected, colours), base + style(None, colours.raised) if selected else base)
 
     def _titles(self, colours: Palette) -> list[Segment]:
         faint, ordered = style(colours.faint), style(colours.accent, bold=True)
@@ -435,6 +445,11 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def _whole(self, segments: list[Segment], base: Style) -> Strip:
         width = self.size.width
         return Strip(segments).adjust_cell_length(width, base).crop(0, width).apply_style(base)
+
+
+def _at(page: Page[Row], place: int) -> Row | None:
+    index = place - page.first
+    return page.rows[index] if 0 <= index < len(page.rows) else None
 
 
 def _aligned(text: str, width: int, column: Column) -> str:
