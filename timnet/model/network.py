@@ -13,9 +13,11 @@ Emotion Recognition", ICASSP 2023, sections 2.2-2.4, and the authors' code (TIM-
 and ``Code/TIMNET.py``) for what the paper leaves open: kernel 2, batch normalisation, no residual sum.
 
 It is the published function, arranged so that a CPU computes it quickly: activations are
-``[2, filters, batch, frames]``, the two directions beside each other, time contiguous. A dilated causal
-convolution is then one matrix product a tap and a shifted sum; and batch normalisation and dropout, which
-both only scale and shift a channel, become one multiply-add before the ReLU.
+``[directions, filters, batch, frames]``, time contiguous. A dilated causal convolution is then one matrix product a
+tap and a shifted sum; and batch normalisation and dropout, which both only scale and shift a channel, become one
+multiply-add before the ReLU. What a block consists of has gradients in closed form, a file each. On a CPU the two
+directions are computed one after another, since smaller products are quicker there; on a GPU beside each other, since
+fewer are.
 """
 
 from __future__ import annotations
@@ -25,9 +27,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import keras
+import tensorflow as tf
 from keras import ops
 from keras.initializers import GlorotUniform, RandomUniform
 
+from timnet.model.convolution import convolution, product
+from timnet.model.gate import gated, level
 from timnet.model.normalise import normalised_relu
 
 MFCC_COEFFICIENTS = 39
@@ -75,6 +80,7 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
         self._dropout_seed = keras.random.SeedGenerator()
         c, k = shape.filters, shape.kernel_size
         directions = shape.directions
+        self._sets = 1 if tf.config.list_logical_devices("GPU") else directions  # of directions computed together
         each = (shape.tabs, 2, directions)
 
         def weight(name: str, size: tuple[int, ...], start: Any, trainable: bool = True) -> Any:
@@ -97,9 +103,7 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
 
     def call(self, mfcc: Any, training: bool = False) -> tuple[Any, Any]:
         """Both outputs. In training, batch statistics are used and recorded, and dropout is applied."""
-        masks = [[None, None]] * self.shape.tabs
-        if training:
-            masks = [ops.unstack(both) for both in ops.unstack(self._dropout_masks(ops.shape(mfcc)[0]))]
+        masks = self._pieces(self._dropout_masks(ops.shape(mfcc)[0])) if training else None
         levels, statistics = self._levels(mfcc, masks, measure=training)
         if training:
             self._record(statistics)
@@ -111,32 +115,51 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
 
         Nothing is recorded and nothing dropped; each layer is normalised by the batch's own statistics.
         """
-        _, found = self._levels(mfcc, [[None, None]] * self.shape.tabs, measure=True)
+        _, found = self._levels(mfcc, None, measure=True)
         mean, variance = zip(*found, strict=True)
         shape = self.moving_mean.shape
         return ops.reshape(ops.stack(mean), shape), ops.reshape(ops.stack(variance), shape)
 
-    def _levels(self, mfcc: Any, masks: list[Any], *, measure: bool) -> tuple[list[Any], list[tuple[Any, Any]]]:
+    def _levels(self, mfcc: Any, masks: Any, *, measure: bool) -> tuple[list[Any], list[tuple[Any, Any]]]:
         """The level of each TAB, ``[filters, batch]``; with ``measure`` by batch statistics, which come as well."""
-        x = self._stem(mfcc)
-        parts = [ops.unstack(w) for w in (self.kernel, self.bias, self.gamma, self.beta)]
-        moving = [ops.unstack(w) for w in (self.moving_mean, self.moving_variance)]
+        weights = (self.kernel, self.bias, self.gamma, self.beta, self.moving_mean, self.moving_variance)
+        pieces = [self._pieces(weight) for weight in weights]
+        ways = self._stem(mfcc)
         levels, statistics = [], []
         for tab in range(self.shape.tabs):
-            h = x
-            for half in range(2):
-                kernel, bias, gamma, beta = (part[tab][half] for part in parts)
-                h = self._convolution(h, kernel, dilation=2**tab)
-                if measure:  # the bias goes with the batch's mean
-                    h, mean, variance = normalised_relu(h, gamma, beta, masks[tab][half], BATCH_NORM_EPSILON)
-                    statistics.append((mean + bias, variance))
+            found: list[tuple[Any, ...]] = []
+            for way, x in enumerate(ways):
+                halves = [
+                    (*(piece[tab][half][way] for piece in pieces), masks and masks[tab][half][way]) for half in range(2)
+                ]
+                h, *measured = self._two_halves(x, halves, 2**tab, measure=measure)
+                if self.shape.variant == "tcn":
+                    ways[way] = x + h
+                    found.append((level(ways[way]), *measured))
                 else:
-                    mean, variance = (part[tab][half] for part in moving)
-                    scale = gamma * ops.rsqrt(variance + BATCH_NORM_EPSILON)
-                    h = _scaled_relu(h, scale, beta + (bias - mean) * scale)
-            x = x + h if self.shape.variant == "tcn" else x * ops.sigmoid(h)
-            levels.append(ops.sum(ops.mean(x, axis=3), axis=0))
+                    ways[way], part = gated(x, h)
+                    found.append((part, *measured))
+            parts, *measured = zip(*found, strict=True)
+            levels.append(tf.add_n(parts))
+            statistics += [tuple(ops.concatenate(one) for one in zip(*half, strict=True)) for half in measured]
         return levels, statistics
+
+    def _two_halves(self, x: Any, halves: list[tuple[Any, ...]], dilation: int, *, measure: bool) -> tuple[Any, ...]:
+        """What a TAB gates with, and with ``measure`` the batch's mean and variance of each half."""
+        statistics = []
+        for kernel, bias, gamma, beta, moving_mean, moving_variance, mask in halves:
+            x = convolution(x, kernel, dilation)
+            if measure:  # the bias goes with the batch's mean
+                x, mean, variance = normalised_relu(x, gamma, beta, mask, BATCH_NORM_EPSILON)
+                statistics.append((mean + bias, variance))
+            else:
+                scale = gamma * ops.rsqrt(moving_variance + BATCH_NORM_EPSILON)
+                x = _scaled_relu(x, scale, beta + (bias - moving_mean) * scale)
+        return x, *statistics
+
+    def _pieces(self, values: Any) -> list[list[list[Any]]]:
+        """``[tabs, 2 convolutions, directions, ...]`` by TAB, convolution, and set of directions computed together."""
+        return [[ops.split(half, self._sets) for half in ops.unstack(tab)] for tab in ops.unstack(values)]
 
     def _fused(self, levels: list[Any]) -> Any:
         """The embedding ``[batch, filters]``: the learned weighted sum of the levels, or what the variant has."""
@@ -146,22 +169,19 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
             return ops.transpose(ops.mean(ops.stack(levels), axis=0))
         return ops.transpose(ops.tensordot(self.fusion, ops.stack(levels), axes=1))
 
-    def _stem(self, mfcc: Any) -> Any:
-        """``[batch, frames, coefficients]`` to ``[2, filters, batch, frames]``; the second half reads reversed time."""
-        forward = ops.transpose(mfcc, (2, 0, 1))
-        both = ops.stack([forward, ops.flip(forward, axis=2)][: self.shape.directions])
-        return _product(self.stem_kernel, both) + self.stem_bias[:, :, None, None]
+    def _stem(self, mfcc: Any) -> list[Any]:
+        """``[batch, frames, coefficients]`` to ``[directions, filters, batch, frames]``, the second in reversed time.
 
-    def _convolution(self, x: Any, kernel: Any, dilation: int) -> Any:
-        """A dilated causal convolution: ``y[t] = sum over taps of kernel[tap] x[t - delay]``."""
-        taps = ops.unstack(kernel, axis=1)
-        result = None
-        for place, tap in enumerate(taps):
-            delay = (len(taps) - 1 - place) * dilation
-            if delay < self.shape.frames:  # a tap that only ever reads the zeros before the start adds nothing
-                part = _delayed(_product(tap, x), delay, self.shape.frames)
-                result = part if result is None else result + part
-        return result
+        A tensor for each set of directions that are computed together.
+        """
+        forward = ops.transpose(mfcc, (2, 0, 1))[None]
+        heard = [forward, ops.flip(forward, axis=3)][: self.shape.directions]
+        if self._sets == 1:
+            heard = [ops.concatenate(heard)]
+        kernels, biases = ops.split(self.stem_kernel, self._sets), ops.split(self.stem_bias, self._sets)
+        return [
+            product(kernel, x) + bias[:, :, None, None] for kernel, x, bias in zip(kernels, heard, biases, strict=True)
+        ]
 
     def _dropout_masks(self, batch: Any) -> Any:
         """Spatial dropout, ``[tabs, 2 convolutions, directions, filters, batch, 1]``: whole channels fall out."""
@@ -187,22 +207,6 @@ class TimNet(keras.Model):  # type: ignore[misc]  # Keras ships no types
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A network as :meth:`get_config` described it."""
         return cls(**{**config, "shape": NetworkShape(**config["shape"])})
-
-
-def _product(kernel: Any, x: Any) -> Any:
-    """``[directions, out, in]`` times ``[directions, in, batch, frames]``, as one batched matrix product."""
-    directions, channels, batch, frames = ops.shape(x)
-    flat = ops.matmul(kernel, ops.reshape(x, (directions, channels, batch * frames)))
-    return ops.reshape(flat, (directions, kernel.shape[1], batch, frames))
-
-
-def _delayed(x: Any, delay: int, frames: int) -> Any:
-    """``x`` later by ``delay`` frames, zeros before. ``ops.slice`` because indexing has a slow gradient."""
-    if not delay:
-        return x
-    two, channels, batch, _ = ops.shape(x)
-    kept = ops.slice(x, (0, 0, 0, 0), (two, channels, batch, frames - delay))
-    return ops.pad(kept, ((0, 0), (0, 0), (0, 0), (delay, 0)))
 
 
 def _scaled_relu(h: Any, scale: Any, shift: Any) -> Any:
