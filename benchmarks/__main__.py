@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.bench import PEERS, Bench, Row
 from benchmarks.figures import FIGURES
-from benchmarks.report import keep, machine, put_into_page, table
+from benchmarks.report import keep, line, machine, put_into_page, table
 
 PEER_LIBRARIES = ("tf-keras", "torch")
 
@@ -38,7 +38,9 @@ def main() -> int:
             folder = Path(scratch) / name
             folder.mkdir()
             bench = Bench(folder, turns=2 if arguments.quick else arguments.turns, quick=arguments.quick)
-            rows += FIGURES[name](bench)
+            for row in FIGURES[name](bench):
+                rows.append(row)
+                sys.stderr.write(line(row))  # at once: a figure takes minutes, and may be stopped
             sys.stderr.write(f"{name}: {time.perf_counter() - started:.0f} s\n")
     text = table(rows, about)
     sys.stdout.write(text)

@@ -52,13 +52,16 @@ def table(rows: Sequence[Row], about: dict[str, Any]) -> str:
         "| what | unit | ours | peer | ratio | asked | n |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for row in rows:
-        peer = "" if not row.peer_name else f"{row.peer_name}" + ("" if row.peer is None else f": {_shown(row.peer)}")
-        what = row.what + (f" ({row.note})" if row.note else "")
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        cells = (what, row.unit, _shown(row.ours), peer, ratio, _asked(row), row.n)
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + "".join(map(line, rows))
+
+
+def line(row: Row) -> str:
+    """A row of the table."""
+    peer = "" if not row.peer_name else f"{row.peer_name}" + ("" if row.peer is None else f": {_shown(row.peer)}")
+    what = row.what + (f" ({row.note})" if row.note else "")
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    cells = (what, row.unit, _shown(row.ours), peer, ratio, _asked(row), row.n)
+    return "| " + " | ".join(str(cell) for cell in cells) + " |\n"
 
 
 def put_into_page(text: str) -> None:
