@@ -49,10 +49,11 @@ def test_the_environment_s_variables_name_every_setting(
         {
             "TIMNET_DB": "~/a.db", "TIMNET_CACHE": "/c", "TIMNET_JOBS": "0", "TIMNET_THREADS": "3",
             "TIMNET_MAX_CRASHES": "1", "TIMNET_DEVICE": "gpu", "TIMNET_THEME": "gruvbox",
+            "TIMNET_NICE": "0",
         },
         here,
     )  # fmt: skip
-    assert loaded == Settings(here / "a.db", Path("/c"), 0, 3, 1, "gpu", "gruvbox")
+    assert loaded == Settings(here / "a.db", Path("/c"), 0, 3, 1, "gpu", "gruvbox", nice=0)
 
 
 def test_the_working_directory_and_the_process_s_environment_count_where_nothing_is_named(

@@ -52,7 +52,8 @@ class Settings:
 
     ``db``: the registry. ``cache``: where feature caches live. ``jobs``: runs at once, 0 for one a core, "auto" for
     what is best here (:mod:`timnet.machine.places`), which settles ``threads`` as well.
-    ``threads``: CPU threads of a training process. ``max_crashes``: a run that crashed so often is
+    ``threads``: CPU threads of a training process. ``nice``: how far training steps back for other programs, the
+    interface among them, 0 for not at all. ``max_crashes``: a run that crashed so often is
     failed. ``device``: auto, cpu or gpu. ``theme``: a theme's name. ``glyphs``: auto, unicode or ascii.
     ``keys``: the keys of actions, by ``place.action``.
     """
@@ -65,6 +66,7 @@ class Settings:
     device: str = "auto"
     theme: str = "timnet-dark"
     glyphs: str = "auto"
+    nice: int = 5
     notify: Notify = field(default_factory=Notify)
     keys: tuple[tuple[str, str], ...] = ()
 
@@ -326,6 +328,7 @@ KINDS: Mapping[str, Callable[[str, Any, str], Any]] = {
     "cache": _path,
     "jobs": _jobs,
     "threads": _number(1),
+    "nice": _number(0),
     "max_crashes": _number(1),
     "device": _one_of("device", DEVICES),
     "theme": _text,

@@ -43,7 +43,7 @@ def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "here"
     place.mkdir()
     monkeypatch.chdir(place)
-    for name in ("DB", "JOBS", "THREADS", "MAX_CRASHES", "DEVICE", "THEME"):
+    for name in ("DB", "JOBS", "THREADS", "NICE", "MAX_CRASHES", "DEVICE", "THEME"):
         monkeypatch.delenv(f"TIMNET_{name}", raising=False)
     monkeypatch.setenv("TIMNET_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

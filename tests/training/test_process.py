@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +73,12 @@ def test_a_fenced_process_hears_that_it_is(registry: Registry, journal: Journal)
     journal.end(RunState.PAUSED, EventKind.PAUSED, "paused")
     with pytest.raises(Fenced):
         ears()
+
+
+def test_training_steps_back_but_never_forward(tmp_path: Path) -> None:
+    code = (
+        "import os; from timnet.training.process import step_back; first = os.getpriority(os.PRIO_PROCESS, 0); "
+        "step_back(first + 2); step_back(first + 1); print(os.getpriority(os.PRIO_PROCESS, 0) - first)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["2"]

@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--nice", type=int, default=0)
     parser.add_argument("--device", default="auto")
     return execute(Assignment(**vars(parser.parse_args())), say)
 

@@ -32,7 +32,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What a worker tells its training process. ``parent`` is the worker's pid."""
+    """What a worker tells its training process. ``parent`` is the worker's pid, ``nice`` as in the settings."""
 
     db: Path
     run_id: int
@@ -40,6 +40,7 @@ class Assignment:
     parent: int
     cache: Path
     threads: int
+    nice: int = 0
     device: str = "auto"
 
 
@@ -81,6 +82,7 @@ def leave_with(parent: int) -> None:
 def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
     """Train the assigned run as far as wanted and leave it in the right state; returns the exit status."""
     leave_with(assignment.parent)
+    step_back(assignment.nice)
     with Registry.open(assignment.db) as registry:
         journal = registry.journal(assignment.run_id, assignment.attempt)
         ears = Ears(journal)
@@ -92,6 +94,17 @@ def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
         except Exception as error:
             return _leave(journal, error, say)
     return 0
+
+
+def step_back(nice: int) -> None:
+    """Let other programs go first, so that a key in the interface is answered at once; never less than before.
+
+    Where nothing else wants the processor this costs nothing. Systems without priorities are left as they are.
+    """
+    if hasattr(os, "setpriority"):
+        now = os.getpriority(os.PRIO_PROCESS, 0)
+        if nice > now:
+            os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:

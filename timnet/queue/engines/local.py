@@ -148,6 +148,7 @@ class LocalEngine:
             "attempt": claim.attempt,
             "cache": str(self._settings.cache.absolute()),
             "threads": self._settings.threads,
+            "nice": self._settings.nice,
             "device": self._settings.device,
         }
 
