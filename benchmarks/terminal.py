@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -26,11 +26,22 @@ QUIET = 0.012
 class Terminal:
     """Runs ``command`` in a pseudo terminal of ``size`` (columns, lines). Use it as a context."""
 
-    def __init__(self, command: Sequence[str], size: tuple[int, int] = (160, 48), cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        size: tuple[int, int] = (160, 48),
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._master, slave = pty.openpty()
         columns, lines = size
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
+        environment = {
+            **(environment or os.environ),
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "LANG": "C.UTF-8",
+        }
         environment.pop("NO_COLOR", None)
         self.started = time.perf_counter()
         self.process = subprocess.Popen(
@@ -99,6 +110,12 @@ class Terminal:
         """Bytes of the program's own memory (USS where the system tells, else RSS), without children."""
         info = psutil.Process(self.process.pid).memory_full_info()
         return int(getattr(info, "uss", 0) or info.rss)
+
+    def memory_of_all(self) -> int:
+        """Bytes of the program and of all that it has started."""
+        first = psutil.Process(self.process.pid)
+        infos = [one.memory_full_info() for one in (first, *first.children(recursive=True))]
+        return sum(int(getattr(info, "uss", 0) or info.rss) for info in infos)
 
     def resident(self) -> int:
         """Bytes resident, shared libraries included."""

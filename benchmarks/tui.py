@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import shutil
 import statistics
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import charts
+from benchmarks import charts, leet
 from benchmarks.registry_fill import Size, fill
 from benchmarks.terminal import Terminal
 from timnet.demo import DemoPlace, prepare
@@ -242,11 +241,14 @@ def _wait_until_it_trains(db: Path, jobs: int) -> None:
     raise TimeoutError("the worker did not begin to train within three minutes")
 
 
-def leet(runs: int) -> str:
-    """The same size in W&B LEET where that is installed."""
-    if shutil.which("wandb") is None:
-        return "W&B LEET is not installed here, so it is not measured beside us."
-    return f"W&B is installed: a folder of {runs} offline runs can be opened with `wandb leet` for comparison."
+def beside_leet(wandb: Path | None, db: Path, *, quick: bool) -> Iterator[str]:
+    """The table of registry sizes for W&B LEET and for this, where that is installed."""
+    if wandb is None:
+        yield "W&B LEET is not installed here, so it is not measured beside us (--wandb FILE says where it is)."
+        return
+    yield "The same runs in W&B LEET and here, nothing else training:"
+    sizes = leet.SIZES[:3] if quick else leet.SIZES
+    yield from leet.table(wandb, sizes, 20 if quick else Size().epochs, {leet.count(db): db})
 
 
 def main() -> int:
@@ -254,6 +256,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="1,000 runs and few repeats")
     parser.add_argument("--db", type=Path, help="a registry made before by benchmarks/registry_fill.py")
+    parser.add_argument("--wandb", type=Path, help="W&B's command, to measure LEET beside us")
     parser.add_argument("--json", type=Path, help="write the figures there as well")
     chosen = parser.parse_args()
     size = Size(experiments=100, epochs=20) if chosen.quick else Size()
@@ -274,7 +277,8 @@ def main() -> int:
                 for figure in part:
                     figures.append(figure)
                     print(figure.line(), flush=True)
-        print(leet(size.runs))
+        for line in beside_leet(leet.find(chosen.wandb), db, quick=chosen.quick):
+            print(line, flush=True)
     if chosen.json is not None:
         rows = [{**asdict(figure), "found": figure.found, "missed": figure.missed} for figure in figures]
         chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
