@@ -100,6 +100,23 @@ def test_gradients_of_the_weights_equal_the_plain_layers() -> None:
     assert np.allclose(stem[1], expected, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.usefixtures("float64")
+def test_directions_beside_each_other_are_those_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = tf.constant(np.random.default_rng(8).normal(size=(4, SMALL.frames, SMALL.coefficients)))
+    found: list[list[Any]] = []
+    for devices in (["a GPU"], []):
+        monkeypatch.setattr(tf.config, "list_logical_devices", lambda _kind, devices=devices: devices)
+        model = with_random_weights(replace(SMALL, dropout=0.4))
+        with tf.GradientTape() as tape:
+            logits, _ = model(batch, training=True)
+            total = tf.reduce_sum(logits**2)
+        trained = [weight.value for weight in model.trainable_weights]
+        found.append([logits, model.moving_mean, model.moving_variance, *tape.gradient(total, trained)])
+    assert len(found[0]) == 11
+    for beside, after in zip(*found, strict=True):
+        np.testing.assert_allclose(beside, after, rtol=1e-9, atol=1e-9 * float(np.abs(after).max()))
+
+
 @pytest.mark.parametrize("dropped", [False, True])
 def test_the_gradient_in_closed_form_is_the_one_of_every_step(dropped: bool) -> None:
     from timnet.model.normalise import normalised_relu
