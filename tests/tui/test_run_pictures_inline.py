@@ -19,7 +19,7 @@ from tests.tui.steps import text_of, toasts
 from timnet.errors import TimnetError
 from timnet.registry import Registry
 from timnet.settings import Settings
-from timnet_tui import pictures
+from timnet_tui import pictures, whole_picture
 from timnet_tui.app import TimnetApp
 from timnet_tui.pictures import MARKS, PLACEHOLDER, Inline
 from timnet_tui.screens.run import RunScreen
@@ -141,7 +141,18 @@ async def test_the_picture_takes_the_place_of_the_points(registry: Registry, mon
     assert "a=d,d=I" in written[-1]
 
 
-async def test_other_terminals_are_told_where_to_get_it(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+@proves("run.picture")
+async def test_other_terminals_are_told_where_it_is(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    drawn: list[Path] = []
+
+    def draw(_db: Path, key: object, folder: Path) -> Path:
+        drawn.append(folder / f"{key[0]}.png")  # type: ignore[index]
+        return drawn[0]
+
+    monkeypatch.setattr(inline, "draw_file", draw)
+    monkeypatch.setattr(whole_picture, "mkdtemp", lambda **_: str(tmp_path))
     for name in ("KITTY_WINDOW_ID", "TERM_PROGRAM", "TERM"):
         monkeypatch.delenv(name, raising=False)
     app = TimnetApp(registry.paths.db, Settings())
@@ -150,5 +161,12 @@ async def test_other_terminals_are_told_where_to_get_it(registry: Registry, monk
         app.open_run(registry.runs.get("2.9").id)
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.targets())
         await pilot.press("I")
-        await until(pilot, lambda: "shows no pictures" in toasts(pilot))
+        await until(pilot, lambda: "no result yet" in toasts(pilot))
         assert app.screen.panes.open == "plane"
+        await pilot.press("escape")
+        app.open_run(registry.runs.get("1.2").id)
+        await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.targets())
+        await pilot.press("I")
+        await until(pilot, lambda: f"the picture is {tmp_path / '1.png'}" in toasts(pilot))
+    assert "terminal-features" not in whole_picture.no_picture({}, tmp_path)
+    assert "terminal-features" in whole_picture.no_picture({"TMUX": "/tmp/x"}, tmp_path)

@@ -40,7 +40,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("recall", ("i",), "recall", "The recall of each class", "Panes", _RUN),
     Action("plane", ("d",), "t-SNE", "t-SNE of the test utterances; again: let a class stand out", "Panes", _RUN),
     Action("wrong", ("D",), "wrong", "Mark what was not recognised in the t-SNE", "Panes", _RUN),
-    Action("picture", ("I",), "picture", "The t-SNE as the exported picture (Kitty, Ghostty)", "Panes", _RUN),
+    Action("picture", ("I",), "picture", "The t-SNE as the exported picture (Kitty, Ghostty, sixel)", "Panes", _RUN),
     Action("settings", ("g",), "config", "All settings, and what differs from the preset", "Panes", _RUN),
     Action("files", ("k",), "files", "What the run has kept on disk", "Panes", _RUN),
     Action("copy", ("Y",), "copy", "Copy the selected file's path, or the run's id", "Panes", _RUN),

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from timnet.records import Run
 from timnet.text import clean
+from timnet_tui import whole_picture
 from timnet_tui.actions import Place, bindings
 from timnet_tui.actions.run import ACTIONS, PANES
 from timnet_tui.charts.curves import Metric
@@ -283,11 +284,10 @@ class RunScreen(CurveActions, RegistryScreen):
         self.panes.plane.toggle_wrong()
 
     def action_picture(self) -> None:
-        """The exported t-SNE in place of the points, where the terminal can show it."""
+        """The exported t-SNE in place of the points, or on the whole terminal, as it can show it."""
         self._open("plane")
         if not self.panes.toggle_picture():
-            said = "this terminal shows no pictures (Kitty and Ghostty do); x exports the t-SNE as a file"
-            self.timnet.toast(CommandEnded(said, failed=True))
+            whole_picture.order(self.timnet, self.panes.plane_key)
 
     def action_settings(self) -> None:
         """All settings."""

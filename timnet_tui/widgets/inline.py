@@ -29,21 +29,26 @@ SECONDS_AT_MOST = 600
 
 
 def draw(db: Path, key: Key) -> bytes:
-    """The PNG that ``timnet export tsne`` makes, drawn by a child process: it loads matplotlib.
+    """The PNG that ``timnet export tsne`` makes. Raises :class:`TimnetError` as :func:`draw_file` does."""
+    with TemporaryDirectory(prefix="timnet-") as folder:
+        return draw_file(db, key, Path(folder)).read_bytes()
+
+
+def draw_file(db: Path, key: Key, folder: Path) -> Path:
+    """Have a child process, as it loads matplotlib, draw the t-SNE into ``folder``, which holds no other picture.
 
     Raises :class:`TimnetError` with the child's own line where it cannot be drawn.
     """
     fold = ["--fold", str(key[1])] if key[1] else []
-    with TemporaryDirectory(prefix="timnet-") as folder:
-        command = [sys.executable, "-m", "timnet", "--db", str(db), "export", "tsne", str(key[0]), *fold]
-        done = subprocess.run(
-            [*command, "--format", "png", "-o", folder],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS_AT_MOST, check=False,
-        )  # fmt: skip
-        found = sorted(Path(folder).glob("*.png"))
-        if not found:
-            raise TimnetError(done.stderr.strip() or f"the export ended with status {done.returncode}")
-        return found[0].read_bytes()
+    command = [sys.executable, "-m", "timnet", "--db", str(db), "export", "tsne", str(key[0]), *fold]
+    done = subprocess.run(
+        [*command, "--format", "png", "-o", str(folder)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS_AT_MOST, check=False,
+    )  # fmt: skip
+    found = sorted(folder.glob("*.png"))
+    if not found:
+        raise TimnetError(done.stderr.strip() or f"the export ended with status {done.returncode}")
+    return found[0]
 
 
 class Picture(Widget):

@@ -24,7 +24,7 @@ from timnet_tui.widgets.inline import Picture
 from timnet_tui.widgets.kept import KeptFile, file_line, files_of
 from timnet_tui.widgets.lines import Lines
 from timnet_tui.widgets.pane_tabs import Pane, PaneTabs
-from timnet_tui.widgets.plane import Plane, key_of
+from timnet_tui.widgets.plane import Key, Plane, key_of
 from timnet_tui.widgets.search import SearchLine
 from timnet_tui.widgets.settings import CHANGED, changed, settings_lines
 from timnet_tui.widgets.sheet import Sheet
@@ -194,9 +194,8 @@ class Panes(Container):
         else:
             sheet.draw(scores, lambda width, colours: recall_lines(scores, width, colours), said)
 
-    def _show_plane(self, shown: Detail | Whole) -> None:
-        run = shown.run if isinstance(shown, Detail) else None
-        key = key_of(shown.experiment, run, shown.folds)
+    def _show_plane(self, _shown: Detail | Whole) -> None:
+        key = self.plane_key
         if self._pictured:
             self.query_one(Picture).want(self._db, key)
         else:
@@ -234,6 +233,13 @@ class Panes(Container):
     def plane(self) -> Plane:
         """The t-SNE."""
         return self.query_one(Plane)
+
+    @property
+    def plane_key(self) -> Key | None:
+        """What the t-SNE is of; None while no fold is finished."""
+        shown = self._shown
+        run = shown.run if isinstance(shown, Detail) else None
+        return None if shown is None else key_of(shown.experiment, run, shown.folds)
 
     def toggle_picture(self) -> bool:
         """The exported picture in place of the points, or the points again; False where none can be shown."""
