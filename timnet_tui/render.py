@@ -34,6 +34,13 @@ def line_of(text: Text, width: int, base: Style, offset: int = 0) -> Strip:
     return strip.apply_style(base + own)
 
 
+def wrapped(text: Text, width: int) -> list[Text]:
+    """``text`` in lines of at most ``width`` cells, broken between words, and where a word is longer, inside it."""
+    if text.cell_len <= width:
+        return [text]
+    return [*text.wrap(_CONSOLE, max(1, width), overflow="fold", no_wrap=False)]
+
+
 def fit(text: str, width: int) -> str:
     """``text`` in exactly ``width`` cells, its end replaced by an ellipsis where it is longer."""
     if cell_len(text) > width > 0:

@@ -121,9 +121,11 @@ async def test_the_mouse_selects_and_opens(registry: Registry) -> None:
     app = TimnetApp(registry.paths.db, Settings())
     async with app.run_test(size=(80, 24)) as pilot:
         await at_results(pilot)
-        await pilot.click(ResultGrid, offset=(40, 5))
+        line = next(y for y, line in enumerate(text_of(app).splitlines()) if line.startswith(" SAVEE"))
+        line -= app.screen.query_one(ResultGrid).region.y
+        await pilot.click(ResultGrid, offset=(40, line))
         assert selected(pilot) == ("SAVEE", "seed")
-        await pilot.click(ResultGrid, offset=(12, 5), times=2)
+        await pilot.click(ResultGrid, offset=(12, line), times=2)
         assert selected(pilot) == ("SAVEE", "mine")
         await until(pilot, lambda: screen_of(pilot).runs.has_focus)
 

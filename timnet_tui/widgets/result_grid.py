@@ -13,7 +13,7 @@ from textual.strip import Strip
 from timnet.export.tables import Cell, Table
 from timnet.text import clean
 from timnet_tui.palette import Palette, palette_of
-from timnet_tui.render import fit, line_of, style
+from timnet_tui.render import fit, line_of, style, wrapped
 from timnet_tui.result_text import cell_lines
 
 #: columns with two scores (or one) in a cell, the widest columns, and names of rows
@@ -82,9 +82,9 @@ class ResultGrid(ScrollView, can_focus=True, inherit_bindings=False):
     def _lay_out(self) -> None:
         colours, table = palette_of(self.app.current_theme), self._table
         self._lines, self._tops = [], []
-        top = 0
+        top, room = 0, self._width() - 2
         for row in table.cells if table else ():
-            made = [cell_lines(cell, table.metrics, colours) for cell in row] if table else []
+            made = [_broken(cell_lines(cell, table.metrics, colours), room) for cell in row] if table else []
             self._lines.append(made)
             self._tops.append(top)
             top += max(map(len, made), default=1) + 1
@@ -202,6 +202,11 @@ class ResultGrid(ScrollView, can_focus=True, inherit_bindings=False):
             mark = Text("▌" if selected else " ", style(colours.accent if self.has_focus else colours.faint))
             strips += [line_of(mark, 1, ground), line_of(_fitted(text, width - 2), width - 1, ground)]
         return Strip.join(strips).adjust_cell_length(self.size.width, base)
+
+
+def _broken(lines: list[Text], room: int) -> list[Text]:
+    """The same lines, what is too long for ``room`` cells broken between words: no score may lose its labels."""
+    return [part for line in lines for part in wrapped(line, room)]
 
 
 def _fitted(text: Text, width: int) -> Text:

@@ -382,7 +382,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
             if width > room:
                 if room >= NARROWEST and not column.right:
                     found.append((column, room))
-                break
+                return found
             found.append((column, width))
             room -= width + 1
         if found and room > 0 and not found[-1][0].right and found[-1][0] is self._columns[-1]:
