@@ -126,6 +126,7 @@ async def test_tags_notes_and_pins(db: Path) -> None:
         await until(pilot, lambda: told(1).pinned)
         await pilot.press("2")
         await until(pilot, lambda: "13 runs" in text_of(app))
+        await until(pilot, lambda: [run.experiment_id for run in app.screen.targets()] == [2])  # type: ignore[attr-defined]
         assert not told(2).pinned
         await pilot.press("P")
         await until(pilot, lambda: told(2).pinned)
