@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support import add_corpus, add_experiment, filled_registry, finish, start_next, train
 from timnet.records import RunState
-from timnet.registry import Registry, pages, search
+from timnet.registry import Registry, groups, pages, search
 from timnet_tui.looks import grid, runs
 from timnet_tui.looks.runs import GroupRow, RunRow, RunsFollower, RunsPage, RunsView, RunsWatch
 
@@ -221,3 +222,26 @@ def test_a_view_turns_round_what_it_is_sorted_by() -> None:
     assert grouped.order == ("group", False)
     assert grouped.sorted_by("uar").order == ("uar", True)
     assert grouped.sorted_by("uar").sort == RunsView().sort  # single runs stay in their order
+
+
+@pytest.mark.parametrize("group", ["corpus", "tag", "experiment", "fold"])
+def test_groups_put_together_bit_by_bit_are_those_of_all_runs(
+    many: Registry, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, whole = ask(many, RunsWatch(group=group))
+    monkeypatch.setattr(groups, "narrow", lambda *_: None)
+    monkeypatch.setattr(groups, "EXPERIMENTS", 3)
+    monkeypatch.setattr(runs, "MOMENT", 1e-9)
+    follower = RunsWatch(group=group).follower(None)
+    first = follower.read(many, ())
+    assert first.searching
+    assert follower.unfinished
+    _, steps = ask(many, RunsWatch(group=group), follower)
+    assert not steps.searching
+    assert [row.id for row in steps.rows] == [row.id for row in whole.rows]
+    for one, other in zip(steps.rows, whole.rows, strict=True):
+        assert isinstance(one, GroupRow)
+        assert isinstance(other, GroupRow)
+        assert replace(one.group, uar=other.group.uar, war=other.group.war) == other.group
+        assert (one.group.uar.n, one.group.uar.mean) == (other.group.uar.n, pytest.approx(other.group.uar.mean))
+        assert one.group.uar.sd == pytest.approx(other.group.uar.sd)

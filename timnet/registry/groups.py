@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from timnet.errors import BadInput
 from timnet.evaluation.summary import Summary
 from timnet.records import RunState
 from timnet.registry.database import Database, Row
 from timnet.registry.filters import Condition
-from timnet.registry.narrow import SOME, narrow
+from timnet.registry.narrow import FEW, narrow
 
 #: what runs can be put together by -> SQL over ``runs`` and ``experiments``
 BY = {
@@ -30,6 +31,14 @@ BY = {
 }
 
 
+#: so many experiments are put together in one step
+EXPERIMENTS = 250
+#: what is added up over steps, and which texts are collected
+SUMS = (
+    *("runs", "experiments", "optimistic", "scored_optimistic", *(state.value for state in RunState)),
+    *(f"{score}_{what}" for score in ("uar", "war") for what in ("n", "sum", "squares")),
+)
+LABELS = ("protocol", "selection", "scored_protocol", "scored_selection")
 #: a variance of fractions below this is rounding
 SMALLEST = 1e-14
 
@@ -66,14 +75,38 @@ def groups(db: Database, condition: Condition, by: tuple[str, ...]) -> list[Grou
 
     A run with several tags is in each tag's group. Raises :class:`BadInput` for a field that is not there.
     """
+    steps = grouping(db, condition, by)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as ended:
+            return cast("list[Group]", ended.value)
+
+
+def grouping(db: Database, condition: Condition, by: tuple[str, ...]) -> Generator[None, None, list[Group]]:
+    """Like :func:`groups`, in short steps: some experiments at a time, whose sums are then added up."""
     unknown = [name for name in by if name not in BY]
     if unknown or not by:
         raise BadInput(f"cannot group by {(unknown or ['nothing'])[0]!r}; there are: {', '.join(BY)}")
-    few = narrow(db, condition, SOME)
-    source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id" if few else "runs"
+    few = narrow(db, condition, FEW)
+    if few is not None:
+        source = f"({few.sql}) AS few CROSS JOIN runs ON runs.id = few.id"
+        found = db.rows(_query(by, source, condition.sql), (*few.parameters, *condition.parameters))
+        return [_group(row, len(by)) for row in map(dict, found)]
+    sums: dict[tuple[Any, ...], dict[str, Any]] = {}
+    query = _query(by, "runs", f"runs.experiment_id > ? AND runs.experiment_id <= ? AND {condition.sql}")
+    for first in range(0, db.number("SELECT max(id) FROM experiments"), EXPERIMENTS):
+        for row in db.rows(query, (first, first + EXPERIMENTS, *condition.parameters)):
+            key = tuple(row[f"key{place}"] for place in range(len(by)))
+            sums[key] = _added(sums[key], row) if key in sums else dict(row)
+        yield
+    return [_group(sums[key], len(by)) for key in sorted(sums, key=_order)]
+
+
+def _query(by: tuple[str, ...], source: str, where: str) -> str:
     tags = " LEFT JOIN tags ON tags.experiment_id = runs.experiment_id" if "tag" in by else ""
     states = ", ".join(f"sum(runs.state = '{state}') AS {state}" for state in RunState)
-    rows = db.rows(
+    return (
         f"SELECT {', '.join(f'{BY[name]} AS key{place}' for place, name in enumerate(by))}, count(*) AS runs, "
         f"count(DISTINCT runs.experiment_id) AS experiments, {states}, {_summed('uar')}, {_summed('war')}, "
         f"{_labels('protocol')}, {_labels('selection')}, "
@@ -81,10 +114,22 @@ def groups(db: Database, condition: Condition, by: tuple[str, ...]) -> list[Grou
         # with a single maximum in a query, SQLite takes other columns from the row that has it
         "runs.id AS best, max(runs.uar) AS best_uar "
         f"FROM {source} JOIN experiments ON experiments.id = runs.experiment_id{tags} "
-        f"WHERE runs.hidden = 0 AND {condition.sql} GROUP BY {', '.join(str(place + 1) for place in range(len(by)))}",
-        (*(few.parameters if few else ()), *condition.parameters),
+        f"WHERE runs.hidden = 0 AND {where} GROUP BY {', '.join(str(place + 1) for place in range(len(by)))}"
     )
-    return [_group(row, len(by)) for row in rows]
+
+
+def _added(one: Mapping[str, Any], other: Row) -> dict[str, Any]:
+    """The sums over both; their experiments are others."""
+    both = {name: one[name] + other[name] for name in SUMS}
+    labels = {name: ",".join(filter(None, (one[name], other[name]))) or None for name in LABELS}
+    better = other["best_uar"] is not None and (one["best_uar"] is None or other["best_uar"] > one["best_uar"])
+    best = {name: (other if better else one)[name] for name in ("best", "best_uar")}
+    return {**one, **both, **labels, **best}
+
+
+def _order(key: tuple[Any, ...]) -> tuple[tuple[bool, bool, Any], ...]:
+    """As SQLite sorts: nothing, then numbers, then texts."""
+    return tuple((value is not None, isinstance(value, str), value if value is not None else 0) for value in key)
 
 
 def _summed(score: str) -> str:
@@ -102,11 +147,11 @@ def _labels(name: str) -> str:
     )
 
 
-def _group(row: Row, fields: int) -> Group:
+def _group(row: Mapping[str, Any], fields: int) -> Group:
     scored = row["war_n"] > 0
 
     def labels(name: str) -> tuple[str, ...]:
-        return tuple(sorted(row[f"scored_{name}" if scored else name].split(",")))
+        return tuple(sorted(set(row[f"scored_{name}" if scored else name].split(","))))
 
     return Group(
         key=tuple(row[f"key{place}"] for place in range(fields)),
@@ -123,7 +168,7 @@ def _group(row: Row, fields: int) -> Group:
     )
 
 
-def _summary(row: Row, score: str) -> Summary:
+def _summary(row: Mapping[str, Any], score: str) -> Summary:
     """From the sums, as :func:`timnet.evaluation.summary.summarise` has it from the values.
 
     The squares' rounding can feign a spread of up to about 1e-7; such a one is none.

@@ -14,7 +14,7 @@ from timnet.records import Run
 from timnet.registry.completion import Values, values_of
 from timnet.registry.database import Database
 from timnet.registry.filters import Condition, parse
-from timnet.registry.groups import Group, groups
+from timnet.registry.groups import Group, grouping, groups
 from timnet.registry.load import Load, load
 from timnet.registry.narrow import FEW, INDEXED, SOME, Narrow, Place, narrow, walk
 from timnet.registry.order import Order, Stretch, order_of, stretches
@@ -164,6 +164,10 @@ class Pages:
     def groups(self, filter_text: str = "", by: tuple[str, ...] = ("corpus", "preset")) -> list[Group]:
         """The runs that pass, put together by fields (see :func:`timnet.registry.groups.groups`)."""
         return groups(self.db, parse(filter_text), by)
+
+    def grouping(self, filter_text: str, by: tuple[str, ...]) -> Generator[None, None, list[Group]]:
+        """Like :meth:`groups`, in short steps."""
+        return grouping(self.db, parse(filter_text), by)
 
     def values(self) -> Values:
         """What text fields hold, for completing a filter (:func:`timnet.registry.completion.complete`)."""

@@ -142,7 +142,9 @@ class RunsFollower:
         self._watch = RunsWatch()
         first = self._watch
         self._list = RunList(first.filter_text, first.sort, descending=first.descending)
-        self._groups: tuple[object, tuple[GroupRow, ...]] | None = None
+        #: what was asked for, of which version of the registry, and its groups, or how they are being found
+        self._groups: tuple[tuple[str, str], int, tuple[GroupRow, ...]] | None = None
+        self._grouping: tuple[tuple[str, str], int, Generator[None, None, list[Group]]] | None = None
         self._work: Iterator[bool] | None = None
         self._work_for: tuple[object, ...] = ()
         self._shown = RunsPage(searching=True)
@@ -162,19 +164,21 @@ class RunsFollower:
         watch = self._watch
         try:
             if watch.group:
-                return _window(self._grouped(registry), watch)
+                rows = self._grouped(registry)
+                return RunsPage(exact=False, searching=True) if rows is None else _window(rows, watch)
+            self._grouping = None
             asked = (watch, registry.db.data_version(), workers)
             if self._work is None and asked != self._work_for:
                 self._work, self._work_for = self._steps(registry, watch, workers), asked
             self._go_on()
         except BadInput as error:
-            self._work, self._shown = None, RunsPage(problem=str(error), asked=watch.asked)
+            self._work, self._grouping, self._shown = None, None, RunsPage(problem=str(error), asked=watch.asked)
         return self._shown
 
     @property
     def unfinished(self) -> bool:
         """Whether there is more to find, which the next look can go on with at once."""
-        return self._work is not None
+        return self._work is not None or self._grouping is not None
 
     def grew(self, registry: Registry) -> bool:
         """Whether there is more to find."""
@@ -238,14 +242,28 @@ class RunsFollower:
             searching=searching,
         )
 
-    def _grouped(self, registry: Registry) -> tuple[GroupRow, ...]:
-        watch = self._watch
-        key = (registry.db.data_version(), watch.filter_text, watch.group)
-        if self._groups is None or self._groups[0] != key:
-            fields = (watch.group, *(field for field in APART if field != watch.group))
-            found = registry.pages.groups(watch.filter_text, fields)
-            self._groups = key, tuple(GroupRow(watch.group, fields, group) for group in found)
-        return _sorted(self._groups[1], watch.sort, descending=watch.descending)
+    def _grouped(self, registry: Registry) -> tuple[GroupRow, ...] | None:
+        """The groups, put together for a moment at each look; those of before stay until there are others."""
+        watch, version = self._watch, registry.db.data_version()
+        asked = (watch.filter_text, watch.group)
+        fields = (watch.group, *(field for field in APART if field != watch.group))
+        if self._grouping is not None and self._grouping[0] != asked:
+            self._grouping = None
+        if self._groups is not None and self._groups[0] != asked:
+            self._groups = None
+        if self._grouping is None and (self._groups is None or self._groups[1] != version):
+            self._grouping = asked, version, registry.pages.grouping(watch.filter_text, fields)
+        end = time.perf_counter() + MOMENT
+        while self._grouping is not None:
+            asked, version, steps = self._grouping
+            try:
+                next(steps)
+            except StopIteration as ended:
+                rows = tuple(GroupRow(watch.group, fields, group) for group in ended.value)
+                self._groups, self._grouping = (asked, version, rows), None
+            if time.perf_counter() > end:
+                break
+        return None if self._groups is None else _sorted(self._groups[2], watch.sort, descending=watch.descending)
 
 
 def _quietly(steps: Generator[object, None, Answer]) -> Generator[bool, None, Answer]:
