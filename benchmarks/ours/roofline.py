@@ -100,8 +100,9 @@ def profiled(run: Callable[[], Any]) -> list[tuple[str, float]]:
     seconds: Counter[str] = Counter()
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
-            _, colon, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
-            if colon:  # operations are NAME:KIND, what runs them has no colon
+            name, colon, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
+            if colon and kind.isidentifier() and not name.endswith(":"):  # operations are NAME:KIND; what runs them,
+                # which would be counted once more, is A::B, A: B, or has no colon
                 seconds[kind] += event.duration_ps / 1e12
     return seconds.most_common()
 
