@@ -164,10 +164,11 @@ class GridScreen(ListingScreen):
         curves = self.query_one("#curves")
         shown = width >= CURVES_FROM and not self.query_one("#first").display
         spare = width - self.grid.natural_width() - 2
-        wanted = spare if spare >= CURVES_WIDTH else width // 2
-        if curves.display != shown or (shown and self._curves_width != wanted):
+        if spare < CURVES_WIDTH:  # half and half, but for what keeps the grid's words whole
+            spare = min(width // 2, max(CURVES_WIDTH, width - self.grid.two_lines_width() - 1))
+        if curves.display != shown or (shown and self._curves_width != spare):
             curves.display = shown
-            curves.styles.width = self._curves_width = wanted
+            curves.styles.width = self._curves_width = spare
             self.rewatch()
 
     def _show_curves(self, detail: Detail | None) -> None:

@@ -115,6 +115,10 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         """The width at which every experiment fits on one line."""
         return self._layout.natural
 
+    def two_lines_width(self) -> int:
+        """The width at which nothing is cut where the folds are below."""
+        return self._layout.two_lines
+
     @property
     def row(self) -> ExperimentRow | None:
         """The selected experiment."""
