@@ -47,7 +47,8 @@ demo: install
 	$(BIN)/timnet demo
 
 test: lint
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	@# in their own order, as files of few tests are the longest ones and would come last
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # TeX Live is large, so it is installed for these alone
 TEX := texlive-latex-base texlive-latex-recommended

@@ -257,6 +257,7 @@ def without_privileges(open_it: Callable[[Path], object], path: Path) -> str:
 
 def test_a_registry_in_a_folder_that_cannot_be_written_is_refused(unprivileged: Path) -> None:
     filled_registry(unprivileged / "runs.db").close()
+    (unprivileged / "runs.db-gate").touch()
     for path in (unprivileged / "runs.db", unprivileged / "runs.db-gate"):
         path.chmod(0o444)
     unprivileged.chmod(0o555)
