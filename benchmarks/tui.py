@@ -167,12 +167,13 @@ def redraw() -> Iterator[Figure]:
 def pages(db: Path, repeats: int) -> Iterator[Figure]:
     """A page in the poller's thread: wherever it stands, however sorted, whatever filter.
 
+    The grid asks as a terminal of 48 lines does: a page, and which of its experiments are in view.
     Where no index helps a filter, the first answer has what a moment's search found and says that it goes on.
     """
     with Registry.open_read_only(db) as registry:
         total = sum(registry.runs.counts().values())
-        watches: list[Watch] = [GridWatch(first=first, count=96) for first in (0, 5000, 9900)]
-        watches += [GridWatch(filter_text=text, count=96) for text in FILTERS]
+        watches: list[Watch] = [GridWatch(first=first, count=96, seen=(first + 32, 22)) for first in (0, 5000, 9900)]
+        watches += [GridWatch(filter_text=text, count=96, seen=(0, 22)) for text in FILTERS]
         watches += [RunsWatch(text, sort, descending=True) for text in FILTERS for sort in ("created", "uar")]
         watches += [RunsWatch(sort=sort, descending=falls) for sort in SORTS for falls in (True, False)]
         read = [_read(registry, watch, repeats) for watch in watches]
@@ -222,6 +223,7 @@ def training(folder: Path, jobs: int) -> Iterator[None]:
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,  # as workers are started in the background
     )
     try:
         _wait_until_it_trains(db, jobs)

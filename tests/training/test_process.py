@@ -13,6 +13,7 @@ import pytest
 
 from tests.support import add_corpus, add_experiment, start_next
 from timnet.errors import Fenced
+from timnet.machine.priority import OF_SESSION
 from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.journal import Journal
@@ -77,8 +78,23 @@ def test_a_fenced_process_hears_that_it_is(registry: Registry, journal: Journal)
 
 def test_training_steps_back_but_never_forward(tmp_path: Path) -> None:
     code = (
-        "import os; from timnet.training.process import step_back; first = os.getpriority(os.PRIO_PROCESS, 0); "
+        "import os; from timnet.machine.priority import step_back; first = os.getpriority(os.PRIO_PROCESS, 0); "
         "step_back(first + 2); step_back(first + 1); print(os.getpriority(os.PRIO_PROCESS, 0) - first)"
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["2"]
+
+
+@pytest.mark.parametrize(("leads", "back"), [(True, 3), (False, 0)])
+def test_only_a_session_of_ones_own_steps_back(tmp_path: Path, leads: bool, back: int) -> None:
+    """A worker in the background leads its session; one in a terminal must not hold the terminal's shell back."""
+    code = (
+        "from timnet.machine.priority import OF_SESSION, step_back_as_session as step; "
+        "read = lambda: int(OF_SESSION.read_text().split()[-1]) if OF_SESSION.exists() else 0; "
+        "first = read(); step(first + 3); print(read() - first)"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=True, start_new_session=leads
+    )  # fmt: skip
+    assert told.stdout.split() == [str(back if OF_SESSION.exists() else 0)]

@@ -18,6 +18,7 @@ from pathlib import Path
 from timnet import settings as settings_module
 from timnet.clock import now
 from timnet.errors import DiskFull, TimnetError, UnknownName
+from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
 from timnet.queue.engines import local
@@ -57,6 +58,7 @@ class Worker:
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        step_back_as_session(self.settings.nice)
         _say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
         self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
         try:

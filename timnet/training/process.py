@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timnet.errors import Fenced, TimnetError, as_disk_full
+from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.journal import Journal
@@ -94,17 +95,6 @@ def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
         except Exception as error:
             return _leave(journal, error, say)
     return 0
-
-
-def step_back(nice: int) -> None:
-    """Let other programs go first, so that a key in the interface is answered at once; never less than before.
-
-    Where nothing else wants the processor this costs nothing. Systems without priorities are left as they are.
-    """
-    if hasattr(os, "setpriority"):
-        now = os.getpriority(os.PRIO_PROCESS, 0)
-        if nice > now:
-            os.setpriority(os.PRIO_PROCESS, 0, nice)
 
 
 def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:
