@@ -128,7 +128,8 @@ class RunsScreen(ListingScreen):
         """Say why there is no row, in place of the table."""
         none = self.query_one("#none", Static)
         self.table.display, none.display = not why, bool(why)
-        none.update(why)
+        if why:  # it would lay out the whole screen anew, and is not seen
+            none.update(why)
 
     def repaint(self) -> None:
         """The table as well, in the colours of another theme."""
