@@ -257,8 +257,9 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def window(self) -> tuple[int, int]:
         """The places that shall be at hand: the first, and how many. Changes only every few lines."""
         page = self.page
-        centre = self._wanted if self._wanted is not None else self.scroll_offset.y
-        return max(0, (centre // page - 1) * page), 4 * page
+        if self._wanted is not None:  # after a jump first what comes into view, whichever way it scrolls
+            return max(0, self._wanted - page), 2 * page
+        return max(0, (self.scroll_offset.y // page - 1) * page), 4 * page
 
     def at_hand(self, place: int) -> Row | None:
         """The row at a place, where the page holds it."""
