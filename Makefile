@@ -7,7 +7,7 @@ BIN := .venv/bin
 # without compiled modules every process that loads TensorFlow compiles thousands of them anew: ten seconds of CPU
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-long lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
+.PHONY: help install demo test test-long chaos lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -15,6 +15,7 @@ help:
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-long      the tests that the others leave out: LaTeX compiled (installs TeX Live), all exports twice"
+	@echo "make chaos          processes killed, disks full, clocks set back, for ten minutes (MINUTES=60 for longer)"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
 	@echo "make bench          how quick training, features and the rest are, beside the peers (about 20 minutes)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
@@ -59,6 +60,12 @@ test-long: install
 		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(TEX) > /dev/null; }
 	$(BIN)/python -m pytest -m long
 
+# what docs/reliability.md promises, tried for as long as is asked for, one test after another
+MINUTES ?= 10
+
+chaos: install
+	TIMNET_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m chaos tests/faults
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,7 +74,7 @@ lint: install
 
 # Apple silicon gets tensorflow-macos 2.16.2 and numpy 1: the same versions, on Linux
 test-mac-pins: .venv-mac/installed
-	.venv-mac/bin/python -m pytest -m "engine and not long" -n auto --dist loadfile
+	.venv-mac/bin/python -m pytest -m "engine and not long and not chaos" -n auto --dist loadfile
 
 .venv-mac/installed: .venv/installed tools/mac_pins.py
 	@mkdir -p build

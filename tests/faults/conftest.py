@@ -1,0 +1,37 @@
+"""How long the tests of ``make chaos`` go on: the minutes it was given, shared out among them."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+MINUTES = "TIMNET_CHAOS_MINUTES"
+DEFAULT_MINUTES = 10.0
+ROOM_SECONDS = 300.0
+"""What a test may take beyond its share: to begin, and to bring what it has begun to its end."""
+
+
+def whole_seconds() -> float:
+    """Seconds for all tests marked ``chaos`` together."""
+    return 60 * float(os.environ.get(MINUTES) or DEFAULT_MINUTES)
+
+
+def weight(item: pytest.Item) -> float:
+    """How many shares a test asks for: ``@pytest.mark.chaos(weight=4)``, 1 where nothing is said; 0: none."""
+    mark = item.get_closest_marker("chaos")
+    return 0.0 if mark is None else float(mark.kwargs.get("weight", 1))
+
+
+@pytest.fixture
+def seconds(request: pytest.FixtureRequest) -> float:
+    """This test's share, by its weight among all that are run now."""
+    asked = sum(weight(item) for item in request.session.items)
+    return whole_seconds() * weight(request.node) / asked
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests that fill their share room beyond the suite's limit for a test."""
+    for item in items:
+        if item.get_closest_marker("chaos") is not None:
+            item.add_marker(pytest.mark.timeout(whole_seconds() + ROOM_SECONDS))
