@@ -130,8 +130,9 @@ def _workers(settings: Settings) -> list[dict[str, Any]]:
 
 def _places_known(settings: Settings) -> str:
     """What is known of runs at once for work like EMODB's; nothing is measured here."""
+    from timnet.cores import cores
     from timnet.machine import places
-    from timnet.machine.known import Known, cores
+    from timnet.machine.known import Known
     from timnet.machine.shape import EMODB
 
     decided = places.decide(Known(settings.cache).of(EMODB, settings.device), places.free_memory(), cores())

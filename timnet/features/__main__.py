@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from timnet.cores import pinned
 from timnet.features.compare import compare
 from timnet.features.extract import Order, extract, read_utterances
 from timnet.features.recipe import MfccRecipe
@@ -17,9 +18,7 @@ from timnet.tasks import Progress, serve_task
 
 # One thread a process: with more, the small products of this work only get in each other's way (3 to 8
 # times slower on a busy machine). Read when numpy is first imported, which happens inside ``extract``.
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
+ONE_THREAD = pinned(1)
 
 
 def main() -> int:

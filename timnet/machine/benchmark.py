@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from timnet.cores import cores
 from timnet.machine import places
 from timnet.machine.device import BOTH, measure
-from timnet.machine.known import DeviceSpeed, Known, Rate, cores
+from timnet.machine.known import DeviceSpeed, Known, Rate
 from timnet.machine.shape import EMODB, WorkShape
 from timnet.settings import Settings
 

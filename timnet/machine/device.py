@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from timnet.cores import pinned
 from timnet.errors import TimnetError
 from timnet.machine.known import DeviceSpeed, Known
 from timnet.machine.shape import WorkShape
@@ -61,6 +62,5 @@ def measure(
     Raises :class:`TimnetError` when it dies.
     """
     question = {"shape": shape.to_dict(), "devices": list(devices), "threads": threads, "precisions": list(precisions)}
-    pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    found = run_task("timnet.training.probe", ["devices", json.dumps(question)], on_progress, pinned)
+    found = run_task("timnet.training.probe", ["devices", json.dumps(question)], on_progress, pinned(threads))
     return tuple(DeviceSpeed(**one) for one in found)

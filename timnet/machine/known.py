@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from timnet.clock import now
+from timnet.cores import cores
 from timnet.files import write_text
 from timnet.machine.shape import WorkShape
 
@@ -128,13 +129,6 @@ class Known:
             yield
         finally:
             os.close(descriptor)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 @cache

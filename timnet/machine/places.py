@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from timnet.cores import cores, pinned
 from timnet.errors import TimnetError
-from timnet.machine.known import PROBE, TRAINING, Entry, Known, Rate, cores
+from timnet.machine.known import PROBE, TRAINING, Entry, Known, Rate
 from timnet.machine.shape import WorkShape
 from timnet.tasks import run_task
 
@@ -102,8 +103,7 @@ def probe(
         "ways": candidates(cores()),
         "seconds": seconds,
     }
-    pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    found = run_task("timnet.training.probe", ["places", json.dumps(question)], environment=pinned, stop=stop)
+    found = run_task("timnet.training.probe", ["places", json.dumps(question)], environment=pinned(1), stop=stop)
     return tuple(Rate(**one) for one in found)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from timnet.cores import pinned
 from timnet.queue import liveness
 from timnet.queue.engines.warm import Forked, WarmProcess, possible
 from timnet.records import ProcessProof
@@ -164,8 +165,7 @@ class LocalEngine:
 
 def _environment(threads: int) -> dict[str, str]:
     """Threads pinned for every library: runs at once must not fight for cores."""
-    pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
-    return {**os.environ, **pinned, "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **pinned(threads), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
 
 
 def _proof(pid: int) -> ProcessProof:
