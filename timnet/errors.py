@@ -38,6 +38,13 @@ class RegistryError(BadInput):
     """``runs.db`` cannot be used: newer, corrupt, read-only, or on a filesystem that breaks it."""
 
 
+class RegistryGone(RegistryError):
+    """The file that was opened is no longer the registry: deleted, replaced, or migrated by a newer timnet.
+
+    Nothing was written to it. Who holds it open has nothing more to do and leaves.
+    """
+
+
 class DiskFull(BadInput):
     """There is no room to write. Nothing was half-written."""
 

@@ -7,11 +7,8 @@ SQLite < 3.51.3. Use one :class:`Database` a thread.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import random
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -19,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
-from timnet.errors import BadInput, RegistryError, as_disk_full
-from timnet.files import replacing
+from timnet.errors import RegistryError, RegistryGone
 from timnet.paths import RegistryPaths
+from timnet.registry.copies import dated, write_copy
 from timnet.registry.filesystem import network_filesystem
+from timnet.registry.gate import Gate
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS, apply
+from timnet.registry.trouble import clear_errors
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils
@@ -33,6 +32,7 @@ GATE_DEADLINE = 30.0
 BUSY_TIMEOUT = 30.0
 
 Row = dict[str, Any]
+Identity = tuple[int, int]
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
@@ -40,16 +40,25 @@ class Database:
     """An open registry. ``writable`` is False for a read-only connection or the empty stand-in.
 
     ``frozen``: it is read as a file that does not change, since SQLite's own files can neither be found nor made
-    beside it. What others write later is not seen then.
+    beside it. What others write later is not seen then. ``identity`` is that of the file that was opened.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, *, writable: bool, frozen: bool = False) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        *,
+        writable: bool,
+        frozen: bool = False,
+        identity: Identity | None = None,
+    ) -> None:
         self.path = path
         self.paths = RegistryPaths(path)
         self.writable = writable
         self.frozen = frozen
         self.connection = connection
-        self._gate: int | None = None
+        self._gate = Gate(self.paths)
+        self._identity = identity
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -63,10 +72,13 @@ class Database:
         _refuse_network(path)
         if not path.parent.is_dir():
             raise RegistryError(f"no folder {path.parent} to keep {path.name} in; create it or name another with --db")
-        with _clear_errors(path):
+        with clear_errors(path):
             if existed:
                 _check_kind(path)
-            database = cls(_connect(path, read_only=False), path, writable=True)
+            # before it is opened: should it be replaced just then, the first write is refused rather than lost
+            identity = _identity(path)
+            connection = _connect(path, read_only=False)
+            database = cls(connection, path, writable=True, identity=identity or _identity(path))
             try:
                 database._migrate()
             except BaseException:
@@ -75,15 +87,16 @@ class Database:
         return database
 
     @classmethod
-    def open_read_only(cls, path: Path) -> Self:
+    def open_read_only(cls, path: Path, *, older: bool = False) -> Self:
         """Open an existing, current registry for reading alone (the poller's connection).
 
-        Raises :class:`RegistryError` as :meth:`open` does, and where the registry must first be migrated.
+        Raises :class:`RegistryError` as :meth:`open` does, and where the registry must first be migrated, unless an
+        ``older`` one will do too: for copies and checks, which know no tables by name.
         """
         path = path.absolute()
-        with _clear_errors(path):
+        with clear_errors(path):
             version = _check_kind(path)
-            if version < len(MIGRATIONS):
+            if version < len(MIGRATIONS) and not older:
                 raise RegistryError(f"{path} was made by an older timnet; any command that writes migrates it")
             frozen = not _wal_of(path).exists() and not os.access(path.parent, os.W_OK)
             return cls(_connect(path, read_only=True, frozen=frozen), path, writable=False, frozen=frozen)
@@ -99,9 +112,7 @@ class Database:
     def close(self) -> None:
         """Close the connection and the gate's file."""
         self.connection.close()
-        if self._gate is not None:
-            os.close(self._gate)
-            self._gate = None
+        self._gate.close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,30 +135,30 @@ class Database:
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query, as dictionaries."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             return [dict(row) for row in self.connection.execute(sql, parameters).fetchall()]
 
     def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
         """The first row of a query, or None."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             found = self.connection.execute(sql, parameters).fetchone()
         return None if found is None else dict(found)
 
     def number(self, sql: str, parameters: Parameters = ()) -> int:
         """The one number that a query asks for, such as a count."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             return int(self.connection.execute(sql, parameters).fetchone()[0] or 0)
 
     def tuples(self, sql: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         """All rows of a query as plain tuples: for many rows of few columns."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             cursor = self.connection.cursor()
             cursor.row_factory = None
             return cursor.execute(sql, parameters).fetchall()
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed (``PRAGMA data_version``)."""
-        with _clear_errors(self.path):
+        with clear_errors(self.path):
             return int(self.connection.execute("PRAGMA data_version").fetchone()[0])
 
     # writing
@@ -157,16 +168,16 @@ class Database:
         """One transaction: the gate, then ``BEGIN IMMEDIATE``; commits on a clean exit, else rolls back.
 
         Nested use joins the outer transaction. Raises :class:`RegistryError` where the registry cannot
-        be written and :class:`timnet.errors.DiskFull` where there is no room.
+        be written, :class:`RegistryGone` where it is no longer the file, or the schema, that was opened, and
+        :class:`timnet.errors.DiskFull` where there is no room.
         """
         if self.connection.in_transaction:
             yield
             return
-        if not self.writable:
-            raise RegistryError(f"{self.path} is open for reading alone")
-        with _clear_errors(self.path), self._through_gate():
+        with clear_errors(self.path), self.through_gate():
             self.connection.execute("BEGIN IMMEDIATE")
             try:
+                self._refuse_upgraded()
                 yield
                 self.connection.execute("COMMIT")
             except BaseException:
@@ -179,25 +190,29 @@ class Database:
         return [dict(row) for row in self.connection.execute(sql, parameters).fetchall()]
 
     @contextmanager
-    def _through_gate(self) -> Iterator[None]:
-        if self._gate is None:
-            self._gate = os.open(self.paths.gate, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        deadline = time.monotonic() + GATE_DEADLINE
-        while True:
-            try:
-                fcntl.flock(self._gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RegistryError(
-                        f"{self.path} has been locked by another process for {GATE_DEADLINE:.0f} s; "
-                        "if one hangs, end it and try again"
-                    ) from None
-                time.sleep(random.uniform(0.001, 0.006))
-        try:
+    def through_gate(self) -> Iterator[None]:
+        """Be the only writer for as long as the block runs, without a transaction (see :meth:`write`)."""
+        if not self.writable:
+            raise RegistryError(f"{self.path} is open for reading alone")
+        with self._gate.held(GATE_DEADLINE):
+            self._refuse_replaced()
             yield
-        finally:
-            fcntl.flock(self._gate, fcntl.LOCK_UN)
+
+    def _refuse_replaced(self) -> None:
+        """What is written to a file without a name is lost; to one with another name, it is in nobody's registry."""
+        there = _identity(self.path)
+        if there != self._identity:
+            what = "deleted" if there is None else "replaced by another file"
+            raise RegistryGone(
+                f"{self.path} was {what} while it was open; nothing more is written to it; start this again"
+            )
+
+    def _refuse_upgraded(self) -> None:
+        if _version(self.connection) > len(MIGRATIONS):
+            raise RegistryGone(
+                f"{self.path} was migrated by a newer timnet while it was open; nothing more is written to it; "
+                "start this again with the newer one"
+            )
 
     def _migrate(self) -> None:
         """Bring the schema to this version; several processes may try at once, the gate lets one."""
@@ -216,15 +231,25 @@ class Database:
         """Keep the registry as it is before it is migrated, in a file beside it."""
         keep = self.path.with_name(f"{self.path.name}.before-v{len(MIGRATIONS)}")
         if keep.exists():
-            return
-        with replacing(keep) as stream:
-            # from a connection of its own: this one is inside a transaction
-            source, copy = _connect(self.path, read_only=True), sqlite3.connect(stream.name)
-            try:
-                source.backup(copy)
-            finally:
-                copy.close()
-                source.close()
+            states = [file.stat() for file in (self.path, _wal_of(self.path)) if file.exists()]
+            if keep.stat().st_mtime >= max(state.st_mtime for state in states if state.st_size):
+                return  # of a migration that failed; nothing was written since
+            keep = dated(self.path, f"{keep.name.removeprefix(f'{self.path.name}.')}-")
+        # from a connection of its own: this one is inside a transaction
+        source = _connect(self.path, read_only=True)
+        try:
+            write_copy(source, keep, check=False)
+        finally:
+            source.close()
+
+
+def _identity(path: Path) -> Identity | None:
+    """Which file ``path`` names, or None where it names none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as a poller asks, several times a second
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _wal_of(path: Path) -> Path:
@@ -287,28 +312,3 @@ def _refuse_network(path: Path) -> None:
             f"{path} lies on a network filesystem ({kind}), where SQLite's locks do not hold; "
             "put it on a local disk with --db or TIMNET_DB"
         )
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors that a user can cause into one clear line."""
-    try:
-        yield
-    except (OverflowError, UnicodeEncodeError) as error:  # an id of 30 digits, a name that is no UTF-8
-        raise BadInput(f"the registry cannot hold or look for such a value ({error})") from error
-    except (sqlite3.DatabaseError, OSError) as error:
-        full = as_disk_full(error, f"writing {path}")
-        if full is not None:
-            raise full from error
-        text = str(error)
-        if "not a database" in text or "malformed" in text:
-            raise RegistryError(
-                f"{path} is not a readable registry ({text}); restore a backup or move it away"
-            ) from error
-        if "readonly" in text or "read-only" in text or "unable to open" in text or isinstance(error, PermissionError):
-            raise RegistryError(f"{path} cannot be opened or written ({text}); check its permissions") from error
-        if "disk I/O error" in text:
-            raise RegistryError(
-                f"{path} could not be read or written ({text}); check the disk and its free room"
-            ) from error
-        raise

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from timnet.clock import now
+from timnet.clock import now, wall
 from timnet.errors import BadInput, UnknownName
 from timnet.records import EventKind, ProcessProof, Run, RunState, Want
 from timnet.registry.database import Database
@@ -237,7 +236,7 @@ class Runs:
         with self.db.write():
             candidates = self.db.changed(
                 "SELECT id, uid FROM runs WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, place, id LIMIT 16",
-                (time.time(),),
+                (wall(),),
             )
             for candidate in candidates:
                 descriptor = lock(candidate["uid"])
@@ -302,7 +301,7 @@ class Runs:
                     crashes,
                     reason,
                     error if to is not RunState.CANCELLED else None,
-                    time.time() + delay if to is RunState.QUEUED else 0,
+                    wall() + delay if to is RunState.QUEUED else 0,
                     now(),
                     run_id,
                 ),

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from timnet.errors import Fenced, TimnetError, as_disk_full
+from timnet.errors import Fenced, RegistryGone, TimnetError, as_disk_full
 from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
@@ -89,7 +89,7 @@ def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
         ears = Ears(journal)
         try:
             _train(assignment, registry, journal, ears, say)
-        except Fenced as error:
+        except (Fenced, RegistryGone) as error:  # it has nothing more to say to the registry
             say(str(error))
             return error.exit_code
         except Exception as error:
