@@ -198,12 +198,10 @@ def test_a_variable_that_cannot_be_used_is_told(home: Path, here: Path) -> None:
 
 
 def test_without_a_number_of_jobs_the_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("timnet.settings.cores", lambda: 8)
     assert [Settings(jobs=jobs, threads=threads).jobs_here for jobs, threads in ((0, 1), (0, 4), (0, 16), (3, 4))] == [
         8,
         2,
         1,
         3,
     ]
-    monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert Settings().jobs_here == 1

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from timnet.cores import cores
 from timnet.errors import BadInput
 
 DEVICES = ("auto", "cpu", "gpu")
@@ -74,7 +75,7 @@ class Settings:
     def jobs_here(self) -> int:
         """How many runs to train at once on this machine; with "auto" a guess, until a worker has settled it."""
         fixed = 0 if self.jobs == AUTO else self.jobs
-        return fixed or max(1, (os.cpu_count() or 1) // max(1, self.threads))
+        return fixed or max(1, cores() // max(1, self.threads))
 
     @property
     def jobs_asked(self) -> Jobs:

@@ -6,7 +6,6 @@ Everybody who wants features of a registered corpus asks :func:`features_of`, wh
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from timnet.cores import cores
 from timnet.errors import BadInput, UnknownName
 from timnet.features.cache import FeatureCache, Shape, key_of, key_of_rows, shape_of
 from timnet.features.comparison import Comparison
@@ -97,7 +97,7 @@ def ensure_features(
     :class:`BadInput` (a file gone, changed or undecodable, an unusable cache), :class:`timnet.errors.DiskFull`,
     or :class:`timnet.errors.Stopped` where ``stop`` was set; the cache is then as it was.
     """
-    jobs = jobs or os.cpu_count() or 1
+    jobs = jobs or cores()
     found = FeatureCache(cache_root).find(utterances, recipe)
     if found is not None:
         return found

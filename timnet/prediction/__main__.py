@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from timnet.cores import cores
 from timnet.prediction.engine import predict
 from timnet.prediction.order import Order
 from timnet.tasks import Progress, serve_task
@@ -17,7 +17,7 @@ from timnet.training.device import prepare
 def work(report: Callable[[Progress], None]) -> dict[str, Any]:
     """Carry out the order whose file the command line names, on the CPU."""
     order = Order.read(Path(sys.argv[1]))
-    prepare("cpu", os.cpu_count() or 1)
+    prepare("cpu", cores())
     return predict(order, report)
 
 

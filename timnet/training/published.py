@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from timnet.cores import cores
 from timnet.features.recipe import MfccRecipe
 from timnet.imports.weights import read_for
 from timnet.model.network import NetworkShape, TimNet
@@ -32,6 +33,7 @@ from timnet.tasks import Progress, serve_task
 from timnet.training.data import CorpusData, load_corpus
 from timnet.training.device import prepare
 from timnet.training.fold import record_result
+from timnet.training.rows import Rows
 from timnet.training.step import Evaluation, embed, evaluate, forward_of
 
 PRESET = "published-weights"
@@ -69,7 +71,7 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
         report(Progress(0, 1, "reading the weights"))
         folds, seed = read_for(wanted.source, corpus, wanted.seed)
         config = TrainingConfig(tabs=folds[0].tabs, monitor="val_accuracy", select="best")
-        prepare("cpu", os.cpu_count() or 1)
+        prepare("cpu", cores())
         model = TimNet(NetworkShape(MfccRecipe(corpus.signal_length).frames, len(corpus.classes), corpus.tabs))
         for one in folds:
             apply_published(one, model)  # what does not fit is said before the long work
@@ -78,9 +80,9 @@ def import_weights(wanted: Import, report: Callable[[Progress], None]) -> dict[s
         results, forward = [], forward_of(model)  # compiled once for all folds
         for split, one in zip(splits, folds, strict=True):
             apply_published(one, model)
-            rows = split.test
-            result = evaluate(forward, np.asarray(data.features[rows]), data.labels[rows], len(data.classes))
-            results.append(Evaluated(one, result, embed(forward, data.features)))
+            rows = Rows(data.features, split.test)
+            result = evaluate(forward, rows, data.labels[split.test], len(data.classes))
+            results.append(Evaluated(one, result, embed(forward, Rows.all_of(data.features))))
             report(Progress(split.number, len(folds), f"fold {split.number}: WAR {result.war:.4f}"))
         new = NewExperiment(
             corpus, config, "random", PRESET, seed, len(folds), source="published", selection=SELECTION,
