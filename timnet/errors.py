@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import errno
 
+LONGEST_MESSAGE = 2000
+"""Characters of an error's message: what it quotes from a foreign file could be of any length."""
+
 
 class TimnetError(Exception):
     """Something failed while doing what was asked (exit code 1)."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…")
 
 
 class BadInput(TimnetError):

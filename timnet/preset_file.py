@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from timnet.presets import ALIASES, PRESETS, Preset
 from timnet.protocols import PROTOCOLS
 from timnet.records import TrainingConfig
 from timnet.text import clean
+from timnet.toml_file import parse_toml, toml_text
 
 BASE = "github"
 KEYS = ("source", "base", "protocol", "folds", "set", "corpus")
@@ -162,19 +162,11 @@ def check_name(name: str) -> None:
 
 
 def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"cannot read the presets in {file}: {clean(str(error))}") from None
+    return toml_text(file, f"the presets in {file}")
 
 
 def _parse(text: str, file: Path) -> dict[str, OwnPreset]:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"cannot read the presets in {file}: {clean(str(error))}") from None
+    tables = parse_toml(text, f"the presets in {file}")
     found = {}
     for name, table in tables.items():
         try:
@@ -256,10 +248,11 @@ def _without(text: str, name: str, file: Path) -> str:
         if not inside:
             kept.append(line)
     left = "".join(kept)
-    wanted = {key: value for key, value in tomllib.loads(text).items() if key != name}
+    where = f"the presets in {file}"
+    wanted = {key: value for key, value in parse_toml(text, where).items() if key != name}
     try:
-        same = tomllib.loads(left) == wanted
-    except tomllib.TOMLDecodeError:
+        same = parse_toml(left, where) == wanted
+    except BadInput:
         same = False
     if not same:
         raise BadInput(f"cannot take preset {name} out of {file} as it is written; remove it there by hand")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from timnet.cores import cores
 from timnet.errors import BadInput
+from timnet.toml_file import read_toml
 
 DEVICES = ("auto", "cpu", "gpu")
 GLYPHS = ("auto", "unicode", "ascii")
@@ -118,7 +118,7 @@ def effective(environment: Mapping[str, str] | None = None, folder: Path | None 
     mine = own_file()
     for path in (mine, folder / "timnet.toml"):
         if path.is_file():
-            values = dict(_flat(_read(path), str(path)))
+            values = dict(_flat(read_toml(path, f"the settings in {path}"), str(path)))
             if path != mine:
                 _refuse_reaching_out(values, path, mine)
             found = _apply(found, values, str(path))
@@ -159,13 +159,6 @@ def shown_url(url: str) -> str:
 
 
 # from files to values
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadInput(f"cannot read the settings in {path}: {error}") from None
 
 
 def _flat(table: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from timnet.errors import BadInput
 from timnet.presets import ALIASES, parse_changes
 from timnet.records import TrainingConfig
 from timnet.text import clean
+from timnet.toml_file import read_toml
 
 DEFAULT = ("lr=1e-4..1e-2,log", "dropout=0..0.5", "batch=16,32,64,128", "smoothing=0..0.3")
 """What is searched where nothing is said."""
@@ -125,10 +125,9 @@ def read_space(file: Path) -> tuple[str, ...]:
 
     Raises :class:`BadInput`, one line.
     """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadInput(f"cannot read the space in {file}: {clean(str(error))}") from None
+    if not file.exists():
+        raise BadInput(f"cannot read the space in {clean(str(file))}: there is no such file")
+    table = read_toml(file, f"the space in {file}")
     texts = []
     for name, value in table.items():
         values = value if isinstance(value, list) else [value]
