@@ -60,6 +60,11 @@ def is_registry(path: Path) -> bool:
     return head.startswith(_MAGIC) and head[_APPLICATION] == APPLICATION_ID.to_bytes(4, "big")
 
 
+def application_of(connection: sqlite3.Connection) -> int:
+    """Whose database it is (``PRAGMA application_id``), also where only its log tells it yet."""
+    return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
 def copies(path: Path) -> list[Copy]:
     """The copies beside the registry ``path``, the newest first."""
     found = []
