@@ -229,7 +229,7 @@ E1, F1 = "experiments/1/experiment.json", "experiments/1/fold-001"
         (edit(f"{F1}/run.json", state="perfect"), "does not hold what it should"),
         (edit("experiments/1/folds.json", **{"1": {"test": [0, 1]}}), "not of the utterances that its fold tests"),
         (edit("corpora/2/corpus.json", classes=["a", "b"]), "is no class of the corpus"),
-        (lambda files: files.update({f"{F1}/final.npz": b"PK"}), "final.npz is damaged"),
+        (lambda files: files.update({f"{F1}/final.npz": b"PK"}), "final.npz: it is damaged"),
         (lambda files: files.update({f"{F1}/events.json": b"[{}]"}), "does not hold what it should"),
         (lambda files: files.update({f"{F1}/epochs.json": b"[1"}), "is no JSON"),
         (lambda files: files.update({f"{F1}/epochs.json": b"[NaN]"}), "is no JSON"),

@@ -18,7 +18,7 @@ from timnet.corpora.findings import Finding
 from timnet.corpora.spec import spec_of
 from timnet.corpora.walk import recognise
 from timnet.errors import BadInput, TimnetError, as_disk_full
-from timnet.files import write_text
+from timnet.files import read_json, write_text
 from timnet.text import clean
 
 RECEIPT = "fetched.json"
@@ -92,7 +92,7 @@ def _claim(folder: Path, corpus: str) -> None:
     place = clean(str(folder))
     if (folder / RECEIPT).exists():
         try:
-            of = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))["corpus"]
+            of = read_json(folder / RECEIPT)["corpus"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{place} holds a {RECEIPT} that is not timnet's; name another folder") from error
         if of != corpus:

@@ -24,11 +24,12 @@ from typing import Any, BinaryIO
 
 from timnet.corpora.placing import Placement, is_plain
 from timnet.errors import BadInput, CorpusError, as_disk_full
-from timnet.files import write_text
+from timnet.files import read_json, write_text
 from timnet.text import clean
 
 MANIFEST = "organised.json"
 VERSION = 1
+LONGEST_MANIFEST = 512 * 2**20  # a million recordings with their digests
 PART = ".timnet-part"
 """What a file is called in its folder while it is being written."""
 
@@ -119,7 +120,7 @@ def read_manifest(target: Path) -> Manifest:
     """The manifest in ``target``. Raises :class:`BadInput` where there is none, or one that is not ours."""
     path = target / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path, LONGEST_MANIFEST)
         files = tuple(Placement(**file) for file in values.pop("files"))
         manifest = Manifest(files=files, **values)
     except FileNotFoundError as error:

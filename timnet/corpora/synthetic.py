@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from timnet.corpora.layout import CorpusSpec, Parsed, by_path
 from timnet.errors import BadInput, as_disk_full
-from timnet.files import sync_folder
+from timnet.files import read_json, sync_folder
 from timnet.text import clean
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _write_wav(path: Path, samples: Samples) -> None:
 def _is_complete(folder: Path, extent: _Extent) -> bool:
     """Whether ``folder`` holds every file of this corpus, each of the size it was written with."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text())
+        manifest = read_json(folder / MANIFEST)
         sizes = {path.name: path.stat().st_size for path in folder.glob("*.wav")}
     except (OSError, ValueError):
         return False

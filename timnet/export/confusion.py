@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from timnet.errors import BadInput
+from timnet.files import read_json
 from timnet.records import Run
 from timnet.registry import Registry
 
@@ -32,17 +32,24 @@ def confusion_of(registry: Registry, run: Run, classes: tuple[str, ...]) -> NDAr
 
 
 def _read(registry: Registry, run: Run, classes: tuple[str, ...], stored: str) -> NDArray[np.int64]:
-    import numpy as np
-
     path = registry.paths.resolve(stored)
     try:
-        about = json.loads(path.read_text("utf-8"))
-        matrix = np.array(about["matrix"], np.int64)
-        labels = tuple(about["labels"])
+        return matrix_of(read_json(path), classes)
     except FileNotFoundError:
         raise BadInput(f"the confusion matrix of run {run.key} is gone from {path}; import its log again") from None
-    except (OSError, ValueError, TypeError, LookupError, OverflowError) as error:
+    except (BadInput, OSError, ValueError) as error:
         raise BadInput(f"cannot read the confusion matrix of run {run.key} from {path}: {error}") from None
+
+
+def matrix_of(about: Any, classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """The matrix in the JSON of such a file. Raises :class:`BadInput` where it is none of a corpus of ``classes``."""
+    import numpy as np
+
+    try:
+        matrix = np.array(about["matrix"], np.int64)
+        labels = tuple(about["labels"])
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise BadInput(f"it holds no matrix of counts ({type(error).__name__})") from None
     if labels != classes or matrix.shape != (len(classes), len(classes)) or (matrix < 0).any():
-        raise BadInput(f"{path} of run {run.key} does not hold a confusion matrix of its corpus's classes")
+        raise BadInput("it does not hold a confusion matrix of its corpus's classes")
     return matrix

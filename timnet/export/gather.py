@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from timnet.arrays import load_array
 from timnet.errors import BadInput
 from timnet.evaluation.bootstrap import Interval, RecallBootstrap, bootstrap, recall_bootstrap
 from timnet.evaluation.statistics import PooledScores
@@ -248,11 +249,11 @@ def _embeddings(run: Run, path: Path, utterances: int) -> NDArray[np.float32]:
     import numpy as np
 
     try:
-        vectors = np.load(path, allow_pickle=False)
+        vectors = load_array(path)
     except FileNotFoundError:
         raise BadInput(f"the embeddings of run {run.key} are gone from {path}; put them back or retrain it") from None
-    except (OSError, ValueError, EOFError) as error:
+    except BadInput as error:
         raise BadInput(f"cannot read the embeddings of run {run.key} from {path}: {error}") from None
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or len(vectors) != utterances:
+    if vectors.ndim != 2 or len(vectors) != utterances:
         raise BadInput(f"{path} of run {run.key} does not hold one vector for each of the {utterances} utterances")
     return np.asarray(vectors, np.float32)

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from timnet.arrays import UNREADABLE
 from timnet.errors import BadInput
 from timnet.features.libraries import library_versions
 from timnet.features.recipe import MfccRecipe
@@ -85,7 +86,7 @@ class FeatureCache:
         again = "extract the features again (timnet corpora features)"
         try:
             array: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except UNREADABLE as error:
             raise BadInput(f"cannot read the feature cache {clean(str(path))} ({error}); {again}") from error
         if array.shape != shape or array.dtype != np.dtype("<f4") or not array.flags.c_contiguous:
             raise BadInput(

@@ -10,12 +10,13 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from timnet.arrays import arrays_of
 from timnet.errors import BadInput
 from timnet.evaluation.scores import confusion, uar, war
 from timnet.export.bundle import FORMAT, MANIFEST, VERSION
-from timnet.export.confusion import ARTIFACT
+from timnet.export.confusion import ARTIFACT, matrix_of
 from timnet.export.results import BUNDLE
 from timnet.files import write_bytes
 from timnet.imports.zipped import LARGEST_FILE, Zipped
@@ -35,14 +36,11 @@ from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment, check_tag
 from timnet.text import clean
 
-if TYPE_CHECKING:
-    import numpy as np
-
 Made = TypeVar("Made")
 
 TOLERANCE = 1e-9
 _UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,120}", re.ASCII)
-_ARRAYS = ("embeddings.npy", "final.npz")
+_ARRAYS, CONFUSION = ("embeddings.npy", "final.npz"), "confusion.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,30 +267,25 @@ def _check_run(archive: Zipped, run: BundledRun, new: NewExperiment, tested: dic
         truth = [new.corpus.classes.index(utterance.label) for utterance in new.corpus.utterances]
         if any(one.truth != truth[one.item] for one in run.predictions):
             raise BadInput("its predictions' true classes are not those of the corpus")
+    _check_files(archive, run, new)
+
+
+def _check_files(archive: Zipped, run: BundledRun, new: NewExperiment) -> None:
+    """That its arrays and its confusion matrix are what they are called."""
     for part in _ARRAYS:
         if f"{run.folder}/{part}" in archive.names:
             _check_arrays(archive.read(f"{run.folder}/{part}"), part, len(new.corpus.utterances))
+    if f"{run.folder}/{CONFUSION}" in archive.names:
+        matrix_of(archive.json(f"{run.folder}/{CONFUSION}"), new.corpus.classes)
 
 
 def _check_arrays(data: bytes, part: str, utterances: int) -> None:
     """That it is an array file which holds numbers alone, and no more of them than a file may. Raises."""
-    import zipfile
-    import zlib
-
-    import numpy as np
-
     try:
-        if part.endswith(".npz"):
-            with zipfile.ZipFile(io.BytesIO(data)) as inside:
-                if sum(info.file_size for info in inside.infolist()) > LARGEST_FILE:
-                    raise BadInput(f"{part} would take more than {LARGEST_FILE} bytes")
-        held = np.load(io.BytesIO(data), allow_pickle=False)
-        arrays: list[np.ndarray[Any, Any]] = [held] if part.endswith(".npy") else [held[key] for key in held.files]
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, MemoryError, ValueError, NotImplementedError):
-        raise BadInput(f"{part} is damaged, or holds something else than arrays of numbers") from None
-    if any(array.dtype.kind not in "fiu" for array in arrays):
-        raise BadInput(f"{part} holds something else than numbers")
-    if part == "embeddings.npy" and (arrays[0].ndim != 2 or len(arrays[0]) != utterances):
+        arrays = arrays_of(data, one=part.endswith(".npy"), most=LARGEST_FILE)
+    except BadInput as error:
+        raise BadInput(f"{part}: {error}") from None
+    if part == "embeddings.npy" and (arrays[""].ndim != 2 or len(arrays[""]) != utterances):
         raise BadInput(f"{part} does not hold one vector for each of the {utterances} utterances")
 
 
@@ -370,13 +363,13 @@ def _record_run(registry: Registry, archive: Zipped, run: Run, bundled: BundledR
         journal.end(RunState.CANCELLED, EventKind.CANCELLED, text)
         return
     paths = registry.paths.run(run.uid)
-    targets = {"final.npz": paths.final_weights, "embeddings.npy": paths.embeddings, "confusion.json": paths.confusion}
+    targets = {"final.npz": paths.final_weights, "embeddings.npy": paths.embeddings, CONFUSION: paths.confusion}
     there = {part: path for part, path in targets.items() if f"{bundled.folder}/{part}" in archive.names}
     for part, path in there.items():
         write_bytes(path, archive.read(f"{bundled.folder}/{part}"))
     if "final.npz" in there:
         journal.checkpoint("final", bundled.final_epoch or 0, paths.final_weights)
-    if "confusion.json" in there:
+    if CONFUSION in there:
         journal.artifact(ARTIFACT, paths.confusion)
     assert bundled.war is not None
     label = f"{run.selection}{', optimistic' if run.optimistic else ''}"

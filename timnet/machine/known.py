@@ -20,7 +20,7 @@ from typing import Any
 
 from timnet.clock import now
 from timnet.cores import cores
-from timnet.files import write_text
+from timnet.files import read_json, write_text
 from timnet.machine.shape import WorkShape
 
 PROBE, TRAINING = "probe", "training"
@@ -103,7 +103,7 @@ class Known:
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self.path.read_text(encoding="utf-8"))
+            found = read_json(self.path)
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) and all(isinstance(one, dict) for one in found.values()) else {}

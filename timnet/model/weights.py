@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from timnet.errors import WeightsError
-from timnet.files import replacing
-
-UNREADABLE = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, MemoryError, zipfile.BadZipFile)
-"""What reading a damaged ``.npz`` raises; a wrong byte in its directory also asks for unknown compression."""
+from timnet.arrays import MOST_BYTES, arrays_of
+from timnet.errors import BadInput, WeightsError
+from timnet.files import read_bounded, replacing
 
 
 def save_weights(model: keras.Model, path: Path, instead: Mapping[str, NDArray[np.float32]] | None = None) -> None:
@@ -34,9 +31,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     Raises :class:`WeightsError` when the file is broken or of another network shape; the model is then unchanged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            found = {name: stored[name] for name in stored.files}
-    except UNREADABLE as error:
+        found = arrays_of(read_bounded(path, MOST_BYTES), one=False)
+    except (BadInput, OSError) as error:
         raise WeightsError(f"cannot read the weights in {path}: {error}") from error
     for weight in model.weights:
         if weight.name not in found or found[weight.name].shape != tuple(weight.shape):

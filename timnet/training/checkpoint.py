@@ -16,8 +16,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from timnet.arrays import UNREADABLE
 from timnet.files import replacing
-from timnet.model.weights import UNREADABLE
 from timnet.paths import RunPaths, drop_all_but
 from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
 from timnet.training.mean import MeanWeights
