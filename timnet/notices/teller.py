@@ -6,8 +6,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from timnet.clock import ago
 from timnet.notices.notice import Notice, notices_of
 from timnet.notices.ways import NotSent, Way, ways_of
 from timnet.registry import Registry
@@ -48,7 +49,7 @@ class Teller:
         if self._seen is not None and not (newest > self._seen and self._registry.notices.since(self._seen)):
             self._seen = newest
             return
-        taken = self._registry.notices.take(_ago(FRESH))
+        taken = self._registry.notices.take(ago(FRESH))
         self._seen = newest
         for notice in notices_of(self._registry, taken, self._on):
             self._send(notice)
@@ -86,8 +87,3 @@ class Teller:
         except queue.Full:
             return
         self._thread.join(max(0.0, deadline - time.monotonic()))
-
-
-def _ago(age: timedelta) -> str:
-    moment = datetime.now(UTC) - age
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

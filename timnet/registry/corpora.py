@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 
-from timnet.clock import now
+from timnet.clock import later_than, now
 from timnet.errors import UnknownName
 from timnet.records import CORPUS_ALIASES, CorpusRecord, Utterance
 from timnet.registry.database import Database, Row
@@ -23,6 +23,7 @@ class Corpora:
         Adding the same data again only updates where it lies. Experiments keep the version they used.
         """
         with self.db.write():
+            newest = self.db.row("SELECT max(added) AS added FROM corpora WHERE name = ?", (corpus.name,))
             found = self.db.changed(
                 """
                 INSERT INTO corpora (name, layout, path, digest, classes, signal_length, tabs, added)
@@ -41,7 +42,8 @@ class Corpora:
                     "classes": json.dumps(corpus.classes),
                     "signal_length": corpus.signal_length,
                     "tabs": corpus.tabs,
-                    "added": now(),
+                    # the newest is the current one, even where the clock was set back since the one before
+                    "added": later_than(newest["added"] if newest else None),
                 },
             )
             corpus_id = int(found[0]["id"])

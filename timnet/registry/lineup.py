@@ -202,7 +202,7 @@ class Lineup:
         with self.db.write():
             paused = self._change("state = 'paused', reason = NULL", "state = 'queued'")
             self._note(paused, kind, text)
-            asked = self._change("want = 'pause'", "state = 'running' AND want IS NULL")
+            asked = self._change("want = 'pause'", "state = 'running' AND coalesce(want, 'stop') = 'stop'")
             self._note(asked, EventKind.INTENT, "asked to pause")
         return Held(paused, asked)
 

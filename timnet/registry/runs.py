@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -39,6 +40,9 @@ SELECT = f"""
 """
 STATES = {state.value: state for state in RunState}
 WANTS: dict[str | None, Want | None] = {None: None, **{want.value: want for want in Want}}
+
+#: seconds that a run waits at most after a crash
+LONGEST_WAIT = 300.0
 
 #: how many ids one query names at most
 CHUNK = 500
@@ -231,24 +235,35 @@ class Runs:
     ) -> tuple[Claim, int] | None:
         """Take the next waiting run: its lock first (``lock(uid)`` gives a descriptor or None), then its row.
 
-        Returns the claim and the lock's descriptor, or None when nothing can be started now.
+        Returns the claim and the lock's descriptor, or None when nothing can be started now. No run waits longer than
+        :data:`LONGEST_WAIT` after a crash, even where the clock was set back since.
         """
-        with self.db.write():
-            candidates = self.db.changed(
-                "SELECT id, uid FROM runs WHERE state = 'queued' AND not_before <= ? ORDER BY priority DESC, place, id LIMIT 16",
-                (wall(),),
-            )
-            for candidate in candidates:
-                descriptor = lock(candidate["uid"])
-                if descriptor is not None:
-                    return self._start(candidate["id"], proof, engine, worker), descriptor
+        descriptor = None
+        time_now = wall()
+        try:
+            with self.db.write():
+                candidates = self.db.changed(
+                    "SELECT id, uid FROM runs WHERE state = 'queued' AND NOT (not_before > ? AND not_before <= ?) "
+                    "ORDER BY priority DESC, place, id LIMIT 16",
+                    (time_now, time_now + LONGEST_WAIT),
+                )
+                for candidate in candidates:
+                    descriptor = lock(candidate["uid"])
+                    if descriptor is not None:
+                        return self._start(candidate["id"], proof, engine, worker), descriptor
+        except BaseException:
+            if (
+                descriptor is not None
+            ):  # nothing was claimed, as for want of room: the lock must not outlast the attempt
+                os.close(descriptor)
+            raise
         return None
 
     def _start(self, run_id: int, proof: ProcessProof, engine: str, worker: str | None) -> Claim:
         time_now = now()
         row = self.db.changed(
-            "UPDATE runs SET state = 'running', want = NULL, reason = NULL, error = NULL, attempt = attempt + 1, updated = ? "
-            "WHERE id = ? AND state = 'queued' RETURNING id, uid, experiment_id, fold, attempt, epoch",
+            "UPDATE runs SET state = 'running', want = NULL, reason = NULL, error = NULL, not_before = 0, "
+            "attempt = attempt + 1, updated = ? WHERE id = ? AND state = 'queued' RETURNING id, uid, experiment_id, fold, attempt, epoch",
             (time_now, run_id),
         )[0]
         self.db.connection.execute(
@@ -290,7 +305,7 @@ class Runs:
                 return None
             want = Want(row["want"]) if row["want"] else None
             crashes = row["crashes"] + (want is None)
-            delay = back_off * (2 ** (crashes - 1) - 1) if want is None else 0
+            delay = min(LONGEST_WAIT, back_off * (2 ** (crashes - 1) - 1)) if want is None else 0
             to = after_crash(want, crashes, max_crashes)
             reason = f"{error}; goes on after epoch {row['epoch']}" if to is RunState.QUEUED else None
             self.db.connection.execute(

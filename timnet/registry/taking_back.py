@@ -18,7 +18,8 @@ def take_back(registry: Registry, command: Command, before: Iterable[Run]) -> tu
     """Undo ``command`` on runs that were as ``before`` tells; returns what happened, and why others are as they are.
 
     A run that has started since stays as it is. One that trained and has meanwhile paused or ended as it was asked to
-    is queued again, and goes on after its last epoch.
+    is queued again, and goes on after its last epoch; or is what an earlier wish, which the command had replaced,
+    would have made of it.
     """
     outcomes: list[Outcome] = []
     passed: list[str] = []
@@ -47,14 +48,17 @@ def _one(registry: Registry, command: Command, was: Run) -> Outcome | None:
     if run.state is RunState.RUNNING:
         return _set(registry, run, was, RunState.RUNNING) if run.want is want else None
     obeyed = want is not None and run.state is INTENT_LEADS_TO[want]
-    return _set(registry, run, was, RunState.QUEUED) if obeyed else None
+    to = RunState.QUEUED if was.want is None else INTENT_LEADS_TO[was.want]
+    return _set(registry, run, was, to) if obeyed else None
 
 
 def _set(registry: Registry, run: Run, was: Run, to: RunState) -> Outcome:
     want = was.want if to is RunState.RUNNING else None
+    # of one that has trained since, these tell of now
+    crashes, error = (run.crashes, None) if was.state is RunState.RUNNING else (was.crashes, was.error)
     registry.db.changed(
         "UPDATE runs SET state = ?, want = ?, crashes = ?, error = ?, updated = ? WHERE id = ? RETURNING id",
-        (to, want, was.crashes, was.error, now(), run.id),
+        (to, want, crashes, error, now(), run.id),
     )
     attempt = run.attempt if to is RunState.RUNNING else None
     registry.runs.event(run.id, EventKind.INTENT, TEXT, attempt=attempt, epoch=run.epoch or None)
