@@ -227,8 +227,8 @@ def test_every_sort_is_read_from_its_index(filled: Registry) -> None:
 
 def test_the_next_run_is_claimed_without_sorting(filled: Registry) -> None:
     plan = filled.db.rows(
-        "EXPLAIN QUERY PLAN SELECT id, uid FROM runs WHERE state = 'queued' AND NOT (not_before > 1 AND not_before <= 9) "
-        "ORDER BY priority DESC, place, id LIMIT 16"
+        "EXPLAIN QUERY PLAN SELECT id, uid FROM runs WHERE state = 'queued' "
+        "AND NOT (not_before > 1 AND not_before <= 9) ORDER BY priority DESC, place, id LIMIT 16"
     )
     assert [row["detail"] for row in plan] == ["SEARCH runs USING INDEX runs_by_state (state=?)"]
 
