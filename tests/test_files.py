@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from timnet import files
-from timnet.errors import DiskFull, as_disk_full
+from timnet.errors import DiskFull, Fenced, as_disk_full
+from timnet.paths import RunPaths, drop_all_but
 
 
 def test_a_file_is_written_whole_with_its_folders(tmp_path: Path) -> None:
@@ -99,3 +103,58 @@ def test_only_a_lack_of_room_is_a_full_disk() -> None:
     full = as_disk_full(sqlite3.OperationalError("database or disk is full"), "writing x")
     assert "while writing x; free some room" in str(full)
     assert "at /there" in str(as_disk_full(OSError(errno.ENOSPC, "full", "/there"), "writing x"))
+
+
+def test_what_a_killed_writer_has_left_goes_with_the_next_write_and_can_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "file[1]"
+    writer = subprocess.Popen([sys.executable, "-c", WRITE, str(path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    writer.stdout.readline()
+    [left] = tmp_path.iterdir()
+    mine, note = tmp_path / f".third.{os.getpid()}.tmp", tmp_path / ".notes.tmp"
+    for other in (mine, note):
+        other.write_bytes(b"somebody else's")
+    assert files.left_behind(tmp_path.iterdir()) == [], "it is being written"
+    files.write_bytes(path, b"first")
+    assert left.exists()
+    writer.kill()
+    writer.wait()
+    assert files.left_behind(tmp_path.iterdir()) == [left]
+    files.write_bytes(tmp_path / "other", b"of another name")
+    assert left.exists()
+    files.write_bytes(path, b"second")
+    assert sorted(tmp_path.iterdir()) == sorted([path, mine, note, tmp_path / "other"])
+
+
+def test_a_file_that_another_machine_is_writing_is_not_left_behind(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    path = tmp_path / f".file.{gone.pid}.tmp"
+    with path.open("wb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        assert files.left_behind([path]) == []
+    assert files.left_behind([path]) == [path]
+
+
+def test_behind_a_fence_files_appear_and_go_only_while_it_lets_them(tmp_path: Path) -> None:
+    path, left = tmp_path / "file", tmp_path / ".file.1.tmp"
+    path.write_bytes(b"old")
+    left.write_bytes(b"half")
+
+    @contextmanager
+    def fence() -> Iterator[None]:
+        raise Fenced("no longer")
+        yield
+
+    with files.fenced(fence):
+        with pytest.raises(Fenced):
+            files.write_bytes(path, b"new")
+        with pytest.raises(Fenced):
+            RunPaths(tmp_path).drop_unfinished()
+        with pytest.raises(Fenced):
+            drop_all_but([path], tmp_path / "a", 1)
+    assert path.read_bytes() == b"old"
+    assert sorted(tmp_path.iterdir()) == [left, path]
+    RunPaths(tmp_path).drop_unfinished()
+    files.write_bytes(path, b"new")
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == [b"new"]

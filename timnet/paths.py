@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from timnet.files import in_fence
+
 
 def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
     """Remove ``files`` (oldest first) but for ``newest`` and those just before it, ``kept`` in all.
@@ -16,9 +18,10 @@ def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
     What lies after ``newest`` goes too: it is left of a history that was damaged and begun anew.
     """
     keep = [path for path in files if path.name <= newest.name][-kept:]
-    for path in files:
-        if path not in keep:
-            path.unlink(missing_ok=True)
+    with in_fence():
+        for path in files:
+            if path not in keep:
+                path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,9 @@ class RunPaths:
 
     def drop_unfinished(self) -> None:
         """Remove what a killed process was writing. Only for whoever holds the run's lock."""
-        for path in self.folder.rglob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        with in_fence():
+            for path in self.folder.rglob(".*.tmp"):
+                path.unlink(missing_ok=True)
 
     def drop_old_best(self, epoch: int) -> None:
         """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +34,16 @@ class Journal:
         if row is None:
             raise self._fenced()
         return Want(row["want"]) if row["want"] else None
+
+    @contextmanager
+    def owning(self) -> Iterator[None]:
+        """Inside, this attempt owns its run, and nobody can take the run meanwhile: for renaming and removing files.
+
+        Keep it short: all writers wait.
+        """
+        with self.db.write():
+            self._own()
+            yield
 
     def begin(self, history: Sequence[EpochRecord], text: str) -> None:
         """Make the epochs and their events in the registry equal to the checkpoint's history, and say so.

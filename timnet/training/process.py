@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timnet.errors import Fenced, RegistryGone, TimnetError, as_disk_full
+from timnet.files import fenced
 from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
@@ -88,7 +89,8 @@ def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
         journal = registry.journal(assignment.run_id, assignment.attempt)
         ears = Ears(journal)
         try:
-            _train(assignment, registry, journal, ears, say)
+            with fenced(journal.owning):
+                _train(assignment, registry, journal, ears, say)
         except (Fenced, RegistryGone) as error:  # it has nothing more to say to the registry
             say(str(error))
             return error.exit_code
