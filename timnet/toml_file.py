@@ -6,8 +6,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from timnet.bounded import read_bounded
 from timnet.errors import BadInput
-from timnet.files import read_bounded
 from timnet.text import clean
 
 MOST_BYTES = 2**20

@@ -174,7 +174,7 @@ def test_a_migration_that_fails_leaves_the_registry_as_it_was(tmp_path: Path, mo
     broken = (*MIGRATIONS, ("ALTER TABLE runs ADD COLUMN colour TEXT", "ALTER TABLE nowhere ADD COLUMN x TEXT"))
     with monkeypatch.context() as patch:
         patch.setattr(database, "MIGRATIONS", broken)
-        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+        with pytest.raises(RegistryError, match="nowhere"):
             Registry.open(path)
     assert sqlite3.connect(path).execute("SELECT sql FROM sqlite_master ORDER BY name").fetchall() == before
     with Registry.open(path) as registry:

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from timnet.bounded import read_json
 from timnet.corpora.extras import need
 from timnet.corpora.findings import Finding
 from timnet.corpora.spec import spec_of
 from timnet.corpora.walk import recognise
 from timnet.errors import BadInput, TimnetError, as_disk_full
-from timnet.files import read_json, write_text
+from timnet.files import write_text
 from timnet.text import clean
 
 RECEIPT = "fetched.json"

@@ -22,9 +22,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from timnet.bounded import read_json
 from timnet.corpora.placing import Placement, is_plain
 from timnet.errors import BadInput, CorpusError, as_disk_full
-from timnet.files import read_json, write_text
+from timnet.files import write_text
 from timnet.text import clean
 
 MANIFEST = "organised.json"

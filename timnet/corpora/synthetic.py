@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from timnet.bounded import read_json
 from timnet.corpora.layout import CorpusSpec, Parsed, by_path
 from timnet.errors import BadInput, as_disk_full
-from timnet.files import read_json, sync_folder
+from timnet.files import sync_folder
 from timnet.text import clean
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from timnet.bounded import read_json
 from timnet.errors import BadInput
-from timnet.files import read_json
 from timnet.records import Run
 from timnet.registry import Registry
 

@@ -18,9 +18,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from timnet.bounded import read_json
 from timnet.clock import now
 from timnet.cores import cores
-from timnet.files import read_json, write_text
+from timnet.files import write_text
 from timnet.machine.shape import WorkShape
 
 PROBE, TRAINING = "probe", "training"

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timnet.arrays import MOST_BYTES, arrays_of
+from timnet.bounded import read_bounded
 from timnet.errors import BadInput, WeightsError
-from timnet.files import read_bounded, replacing
+from timnet.files import replacing
 
 
 def save_weights(model: keras.Model, path: Path, instead: Mapping[str, NDArray[np.float32]] | None = None) -> None:

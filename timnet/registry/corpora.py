@@ -9,6 +9,7 @@ from timnet.clock import later_than, now
 from timnet.errors import UnknownName
 from timnet.records import CORPUS_ALIASES, CorpusRecord, Utterance
 from timnet.registry.database import Database, Row
+from timnet.registry.trouble import clear_rows
 
 
 class Corpora:
@@ -132,13 +133,17 @@ class Corpora:
 
 
 def _corpus(row: Row) -> CorpusRecord:
+    with clear_rows(f"corpus {row['id']}"):
+        classes = tuple(json.loads(row["classes"]))
+        if not all(isinstance(one, str) for one in classes):
+            raise TypeError("classes that are no texts")
     return CorpusRecord(
         id=row["id"],
         name=row["name"],
         layout=row["layout"],
         path=row["path"],
         digest=row["digest"],
-        classes=tuple(json.loads(row["classes"])),
+        classes=classes,
         signal_length=row["signal_length"],
         tabs=row["tabs"],
         added=row["added"],

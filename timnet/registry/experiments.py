@@ -12,6 +12,7 @@ from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
 from timnet.registry.search import experiments as passing
+from timnet.registry.trouble import clear_rows
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -279,6 +280,8 @@ def chosen_folds(only: Sequence[int], folds: int) -> list[int]:
 
 def experiment_of(row: Row) -> Experiment:
     """An experiment from a row of :data:`SELECT`."""
+    with clear_rows(f"experiment {row['id']}"):
+        config = TrainingConfig.from_dict(json.loads(row["config"]))
     return Experiment(
         id=row["id"],
         uid=row["uid"],
@@ -288,7 +291,7 @@ def experiment_of(row: Row) -> Experiment:
         preset=row["preset"],
         selection=row["selection"],
         optimistic=bool(row["optimistic"]),
-        config=TrainingConfig.from_dict(json.loads(row["config"])),
+        config=config,
         seed=row["seed"],
         folds=row["folds"],
         source=row["source"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timnet.errors import BadInput
 from timnet.records import Artifact, Attempt, Checkpoint, EpochMetrics, Event
 from timnet.registry.database import Database
+from timnet.registry.trouble import clear_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,13 +148,14 @@ class Results:
         rows = self.db.rows(
             "SELECT item, truth, predicted, probabilities FROM predictions WHERE run_id = ? ORDER BY item", (run_id,)
         )
-        probabilities = np.frombuffer(b"".join(row["probabilities"] for row in rows), "<f4")
-        return Predictions(
-            item=np.array([row["item"] for row in rows], np.int64),
-            truth=np.array([row["truth"] for row in rows], np.int64),
-            predicted=np.array([row["predicted"] for row in rows], np.int64),
-            probabilities=probabilities.reshape(len(rows), -1) if rows else probabilities.reshape(0, 0),
-        )
+        with clear_rows("a run's predictions"):
+            probabilities = np.frombuffer(b"".join(row["probabilities"] for row in rows), "<f4")
+            return Predictions(
+                item=np.array([row["item"] for row in rows], np.int64),
+                truth=np.array([row["truth"] for row in rows], np.int64),
+                predicted=np.array([row["predicted"] for row in rows], np.int64),
+                probabilities=probabilities.reshape(len(rows), -1) if rows else probabilities.reshape(0, 0),
+            )
 
 
 def _column(metric: str) -> str:

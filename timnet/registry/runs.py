@@ -14,6 +14,7 @@ from timnet.registry.database import Database
 from timnet.registry.filters import parse
 from timnet.registry.narrow import walk
 from timnet.registry.order import order_of, stretches
+from timnet.registry.trouble import strange
 from timnet.states import COMMANDS, INTENTS, Command, after_crash
 
 #: where the fields of :class:`Run` are not columns of ``runs`` by their own name
@@ -329,6 +330,28 @@ class Runs:
                 self.event(run_id, kind, text or error, epoch=row["epoch"] or None)
             return to
 
+    def set_aside(self, run_id: int, attempt: int, text: str, exit_code: int | None) -> RunState | None:
+        """Pause a run whose process had to leave for a reason that is not its own, such as a full disk.
+
+        The caller HOLDS the run's lock. An intent is honoured as in :meth:`reap`, and no crash is counted. Returns the
+        new state, or None when the attempt had ended properly.
+        """
+        with self.db.write():
+            row = self.db.row(
+                "SELECT want, epoch FROM runs WHERE id = ? AND attempt = ? AND state = 'running'", (run_id, attempt)
+            )
+            if row is None:
+                return None
+            to = RunState.CANCELLED if row["want"] == Want.CANCEL else RunState.PAUSED
+            self.db.connection.execute(
+                "UPDATE runs SET state = ?, want = NULL, reason = NULL, error = ?, updated = ? WHERE id = ?",
+                (to, text if to is RunState.PAUSED else None, now(), run_id),
+            )
+            self.end_attempt(run_id, attempt, to.value, exit_code)
+            kind = EventKind.PAUSED if to is RunState.PAUSED else EventKind.CANCELLED
+            self.event(run_id, kind, text, attempt=attempt, epoch=row["epoch"] or None)
+            return to
+
     def stalled(self, run_id: int, attempt: int, text: str) -> None:
         """Note that an attempt has not finished an epoch for long, if it still owns its run."""
         with self.db.write():
@@ -373,6 +396,9 @@ CONVERTED: dict[int, Callable[[Any], Any]] = {
 def run_of(row: tuple[Any, ...]) -> Run:
     """A run from a row of :data:`SELECT`: by place, as pages of a thousand are read while somebody scrolls."""
     values = list(row)
-    for place, convert in CONVERTED.items():
-        values[place] = convert(values[place])
+    try:
+        for place, convert in CONVERTED.items():
+            values[place] = convert(values[place])
+    except (KeyError, AttributeError) as error:
+        raise strange(f"the run in row {row[0]}", error) from error
     return Run(*values)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from timnet.errors import BadInput, RegistryError, as_disk_full
+from timnet.errors import BadInput, DiskFull, RegistryBusy, RegistryError, as_disk_full
 from timnet.registry.copies import copies
+from timnet.text import clean
 
-_DAMAGED = ("not a database", "malformed", "Could not decode to UTF-8")
+#: a file that is damaged, or that somebody else has made to look like a registry
+_DAMAGED = (
+    "not a database", "malformed", "Could not decode to UTF-8", "unsupported file format", "no such table",
+    "no such column", "may not be modified", "no such module", "no such function", "unsafe use of",
+)  # fmt: skip
+#: what making a record of a row raises where the row holds what no timnet has written
+_STRANGE = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
+
+#: bytes of the file beside an open registry, whose memory SQLite's processes share
+SQLITE_NEEDS = 1 << 15
 
 
 @contextmanager
@@ -18,6 +29,8 @@ def clear_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors that a user can cause, or a broken disk, into one clear line."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite tells of a damaged schema in the schema's own bytes
+        raise RegistryError(f"{path} is not a readable registry ({error.reason}); {what_to_do(path)}") from error
     except (OverflowError, UnicodeEncodeError) as error:  # an id of 30 digits, a name that is no UTF-8
         raise BadInput(f"the registry cannot hold or look for such a value ({error})") from error
     except (sqlite3.DatabaseError, OSError) as error:
@@ -29,11 +42,34 @@ def clear_errors(path: Path) -> Iterator[None]:
             raise RegistryError(f"{path} is not a readable registry ({text}); {what_to_do(path)}") from error
         if "readonly" in text or "read-only" in text or "unable to open" in text or isinstance(error, PermissionError):
             raise RegistryError(f"{path} cannot be opened or written ({text}); check its permissions") from error
+        if "database is locked" in text:
+            raise RegistryBusy(
+                f"{path} has been locked by a program that is not timnet; if one has it open, close it and try again"
+            ) from error
         if "disk I/O error" in text:
+            if shutil.disk_usage(path.parent).free < SQLITE_NEEDS:
+                raise DiskFull(
+                    f"no space left on the disk while opening {path}; free some room and run the command again"
+                ) from error
             raise RegistryError(
                 f"{path} could not be read or written ({text}); check the disk and its free room"
             ) from error
         raise
+
+
+@contextmanager
+def clear_rows(what: str) -> Iterator[None]:
+    """One clear line where ``what`` holds values that no timnet has written: by hand, by damage or to do harm."""
+    try:
+        yield
+    except _STRANGE as error:
+        raise strange(what, error) from error
+
+
+def strange(what: str, error: Exception) -> RegistryError:
+    """The error for a row of ``what`` that cannot be read."""
+    reason = clean(f"{type(error).__name__}: {error}")[:200]
+    return RegistryError(f"{what} cannot be read from the registry ({reason}); see timnet registry check")
 
 
 def what_to_do(path: Path) -> str:

@@ -1,0 +1,43 @@
+"""Small files from outside, read within bounds: never a pipe, never more bytes than allowed."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 16 * 2**20
+"""The length of a settings file, or of another small one, beyond which it is not read."""
+
+
+def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The bytes of a regular file of at most ``most`` bytes.
+
+    Raises :class:`OSError` for a longer one, and for a pipe or a device, which could go on for ever.
+    """
+    # without waiting for somebody to write into a pipe, and looked at once it is open: so it cannot be exchanged
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        with open(descriptor, "rb", closefd=False) as stream:
+            data = stream.read(most + 1)
+    finally:
+        os.close(descriptor)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", str(path))
+    return data
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> Any:
+    """A file's JSON. Raises :class:`OSError` as :func:`read_bounded` does, :class:`ValueError` for what is no JSON."""
+    try:
+        return json.loads(read_bounded(path, most).decode("utf-8"))
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
