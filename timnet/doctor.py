@@ -1,22 +1,27 @@
-"""A look at the installation: what is installed, where things are kept, whether there is room, who works.
+"""A look at the installation: what is installed, where things are kept, whether there is room, who works, what is left.
 
-Nothing is changed, and no engine library is loaded: their versions are read from their metadata. TensorFlow's
-devices can be asked for; a child process then loads it.
+Nothing is changed unless it is asked for, and no engine library is loaded: their versions are read from their
+metadata. TensorFlow's devices can be asked for; a child process then loads it.
 """
 
 from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timnet import __version__
 from timnet.errors import TimnetError
-from timnet.registry.about import about, newest_schema, sqlite_version
+from timnet.registry.about import about, newest_schema, sqlite_defects, sqlite_version
+from timnet.registry.copies import copies
 from timnet.settings import Settings
+
+if TYPE_CHECKING:
+    from timnet.care.condition import Condition
 
 LIBRARIES = (
     "h5py", "keras", "librosa", "matplotlib", "numpy", "plotext", "rich", "scikit-learn", "scipy", "soundfile", "soxr",
@@ -29,26 +34,44 @@ LITTLE_ROOM = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What was found. ``problems`` are lines that say what is wrong and what to do; all is well without any."""
+    """What was found. ``problems`` are lines that say what is wrong and what to do; all is well without any.
+
+    ``notes`` are worth knowing; ``fixed`` says what was set right before the look.
+    """
 
     facts: dict[str, Any]
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for ``timnet doctor --json``: times and names as text, sizes in bytes."""
-        return {**self.facts, "problems": list(self.problems)}
+        told = {"problems": list(self.problems), "notes": list(self.notes)}
+        return {**self.facts, **told, "fixed": list(self.fixed)}
 
 
-def examine(settings: Settings, *, devices: bool = False) -> Examination:
-    """Look at everything; ``devices`` also asks TensorFlow, in a child process, which devices it sees."""
+def examine(settings: Settings, *, devices: bool = False, fix: bool = False) -> Examination:
+    """Look at everything; ``devices`` also asks TensorFlow, in a child process, which devices it sees.
+
+    ``fix`` first sets right what is safe: dead runs go back to the queue, dead workers are noted as ended, and what
+    killed processes left half-written is removed.
+    """
     problems: list[str] = []
+    fixed = _fix(settings, problems) if fix else []
+    registry = _registry(settings, problems)
+    found = _condition(settings) if registry["schema"] is not None else None
+    notes = sqlite_defects()
+    if found is not None:
+        problems += _unwell(found)
+        notes += _worth_knowing(found)
     facts: dict[str, Any] = {
         "timnet": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "sqlite": sqlite_version(),
         "libraries": _libraries(problems),
-        "registry": _registry(settings, problems),
+        "registry": registry,
+        "condition": None if found is None else found.to_dict(),
         "cache": _cache(settings),
         "disk": [_room(name, path, problems) for name, path in _places(settings)],
         "workers": _workers(settings),
@@ -59,7 +82,62 @@ def examine(settings: Settings, *, devices: bool = False) -> Examination:
     }
     if devices:
         facts["devices"] = _devices(problems)
-    return Examination(facts, tuple(problems))
+    return Examination(facts, tuple(problems), tuple(notes), tuple(fixed))
+
+
+def _fix(settings: Settings, problems: list[str]) -> list[str]:
+    from timnet.care.condition import fix
+    from timnet.registry import Registry
+
+    if not settings.db.exists():
+        return []
+    try:
+        with Registry.open(settings.db) as registry:
+            return fix(registry, settings.cache, settings.max_crashes)
+    except TimnetError as error:
+        problems.append(f"nothing was fixed: {error}")
+        return []
+
+
+def _condition(settings: Settings) -> Condition | None:
+    from timnet.care.condition import condition
+    from timnet.registry import Registry
+
+    try:
+        with Registry.open_read_only(settings.db) as registry:
+            return condition(registry, settings.cache)
+    except TimnetError:  # the registry's own problem is told already
+        return None
+
+
+def _unwell(found: Condition) -> list[str]:
+    """What of the registry's condition needs somebody."""
+    lines = [found.gate] if found.gate else []
+    if found.unsound:
+        more = f" and {len(found.unsound) - 1} more" if len(found.unsound) > 1 else ""
+        lines.append(f"the registry is damaged: {found.unsound[0]}{more}; see: timnet registry check")
+    return lines
+
+
+def _worth_knowing(found: Condition) -> list[str]:
+    """What heals by itself, or does no harm."""
+    fix = "set right: timnet doctor --fix"
+    lines = []
+    if found.dead_runs:
+        lines.append(f"runs whose process is gone: {_some(found.dead_runs)}; {fix}")
+    if found.dead_workers:
+        lines.append(f"workers that are gone without a word: {_some(found.dead_workers)}; {fix}")
+    if found.leftovers:
+        lines.append(f"{len(found.leftovers)} files that killed processes left half-written; {fix}")
+    if found.orphans:
+        lines.append(f"{len(found.orphans)} folders of runs that no registry here knows; list them: timnet registry gc")
+    if found.unsound is None:
+        lines.append("the registry is large; read it from end to end with: timnet registry check")
+    return lines
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _libraries(problems: list[str]) -> dict[str, str | None]:
@@ -87,17 +165,20 @@ def _registry(settings: Settings, problems: list[str]) -> dict[str, Any]:
         "schema": found.schema,
         "newest_schema": newest_schema(),
         "bytes": found.bytes,
+        "backups": [str(one.path) for one in copies(found.path)] if found.exists else [],
     }
 
 
 def _cache(settings: Settings) -> dict[str, Any]:
     from timnet.features.cache import FeatureCache
 
-    entries = FeatureCache(settings.cache).entries()
+    cache = FeatureCache(settings.cache)
+    entries = cache.entries()
     return {
         "path": str(settings.cache.absolute()),
         "entries": len(entries),
         "bytes": sum(entry.bytes for entry in entries),
+        "unfinished": len(list(cache.folder.glob(".*.tmp"))),
     }
 
 

@@ -74,6 +74,8 @@ ELSEWHERE = {
     **{f"queue {name}": "changes what waits" for name in ("pause", "resume", "cancel", "retry", "move", "rm")},
     **{f"runs {name}": "tells numbers of experiments alone" for name in ("rm", "restore")},
     **{f"export {what}": "is an order; all are walked below" for what in FORMATS if what not in ("table", "runs")},
+    **{f"registry {name}": "tells of files and rows (tests/cli/test_registry.py)" for name in
+       ("check", "backup", "restore", "vacuum", "gc")},
     **{f"import {what}": "is proved in tests/imports" for what in ("weights", "keras-log", "bundle")},
     "runs logs": "prints what a run's process printed (tests/training)",
     "workers stop": "knows no experiments",

@@ -21,6 +21,7 @@ from timnet.cli import (
     predict,
     presets,
     queue,
+    registry,
     runs,
     serve,
     settings,
@@ -55,6 +56,7 @@ app.command("predict", short_help="Ask trained networks about recordings.", epil
 app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
 app.command("presets", short_help="Show named settings and what they set.", epilog=presets.EXAMPLES)(presets.presets)
 app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
+app.add_typer(registry.app, name="registry", short_help="Check, back up, restore, tidy the registry.")
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("serve", short_help="Serve the interface to a browser.", epilog=serve.EXAMPLES)(serve.serve)
 app.command("settings", short_help="Show what is set, and where.", epilog=settings.EXAMPLES)(settings.settings)

@@ -63,7 +63,7 @@ class Shelved:
 
 def shelf(cache_root: Path, corpora: Sequence[CorpusRecord]) -> tuple[Shelved, ...]:
     """Every entry of the cache, the newest first; ``corpora`` are a registry's current ones, with utterances."""
-    current = {_key(corpus) for corpus in corpora}
+    current = {key_wanted(corpus) for corpus in corpora}
     names = {corpus.name.casefold() for corpus in corpora}
     libraries = library_versions()
 
@@ -128,7 +128,7 @@ def remove_of(cache_root: Path, corpus: CorpusRecord) -> str:
     return key
 
 
-def _key(corpus: CorpusRecord) -> str:
+def key_wanted(corpus: CorpusRecord) -> str:
     """The key a corpus asks for; empty where it was registered without digests, so that it asks for none."""
     try:
         return wanted_of(corpus).key

@@ -48,3 +48,21 @@ def newest_schema() -> int:
 def sqlite_version() -> str:
     """The version of the SQLite library in use."""
     return sqlite3.sqlite_version
+
+
+#: since when SQLite has repaired the WAL-reset defect, in each of the lines that have it repaired
+_WAL_RESET_REPAIRED = ((3, 44, 6), (3, 50, 7), (3, 51, 3))
+
+
+def sqlite_defects(version: str | None = None) -> list[str]:
+    """What is known to be wrong with a version of SQLite (the one in use), and what that means for a registry."""
+    numbers = tuple(int(part) for part in (version or sqlite3.sqlite_version).split("."))
+    repaired = numbers >= _WAL_RESET_REPAIRED[-1] or any(
+        numbers[:2] == first[:2] and numbers >= first for first in _WAL_RESET_REPAIRED
+    )
+    if repaired:
+        return []
+    return [
+        "this SQLite has the WAL-reset defect (repaired in 3.51.3): writers at the same moment may damage a database; "
+        "timnet's own write one at a time, so let no other program write to the registry"
+    ]

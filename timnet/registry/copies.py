@@ -50,6 +50,15 @@ def dated(path: Path, what: str) -> Path:
     return found
 
 
+def is_sqlite(path: Path) -> bool:
+    """Whether the file at ``path`` begins as a SQLite database does."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
+
+
 def is_registry(path: Path) -> bool:
     """Whether the file at ``path`` says that it is a registry of timnet's. Only its first bytes are read."""
     try:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from timnet.errors import RegistryError, RegistryGone
+from timnet.errors import RegistryBusy, RegistryGone
 from timnet.paths import RegistryPaths
 
 
@@ -25,12 +25,12 @@ class Gate:
     def held(self, patience: float) -> Iterator[None]:
         """Hold the gate for as long as the block runs, after waiting for it at most ``patience`` seconds.
 
-        Raises :class:`RegistryError` where another process holds it for longer.
+        Raises :class:`RegistryBusy` where another process holds it for longer.
         """
         deadline = time.monotonic() + patience
         while not self._taken():
             if time.monotonic() > deadline:
-                raise RegistryError(
+                raise RegistryBusy(
                     f"{self._db} has been locked by another process for {patience:.0f} s; "
                     "if one hangs, end it and try again"
                 )

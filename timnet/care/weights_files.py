@@ -1,0 +1,62 @@
+"""Looking into weights and resume points without loading what trains: can they be read, and what do they tell."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
+
+_BROKEN = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
+
+
+def why_unreadable(path: Path) -> str:
+    """Why the array file at ``path`` cannot be read; empty where all of it can. Reads it to its end."""
+    try:
+        if path.suffix == ".npz":
+            return _broken_archive(path)
+        if path.suffix == ".npy":
+            return _broken_array(path)
+    except _BROKEN as error:
+        return str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ""
+
+
+def history_of(path: Path) -> tuple[EpochRecord, ...] | None:
+    """The epochs that the resume point at ``path`` tells of, in order; None where it cannot be read."""
+    import numpy as np
+
+    try:
+        if _broken_archive(path):
+            return None
+        with np.load(path, allow_pickle=False) as stored:
+            told = json.loads(stored["progress"].tobytes())
+        return tuple(_record(one) for one in told["history"])
+    except (*_BROKEN, AttributeError, RecursionError):
+        return None
+
+
+def _record(one: dict[str, Any]) -> EpochRecord:
+    check = Check(EventKind(one["check"]["kind"]), str(one["check"]["text"]))
+    return EpochRecord(EpochMetrics(**one["metrics"]), check, one["best_epoch"], one["best_value"])
+
+
+def _broken_archive(path: Path) -> str:
+    """What is wrong with a ``.npz``. Nothing in ours is packed, so no part of it is larger than the file."""
+    with zipfile.ZipFile(path) as archive:
+        for part in archive.infolist():
+            if part.compress_type != zipfile.ZIP_STORED:
+                return f"{part.filename} is packed, which timnet does not do"
+        broken = archive.testzip()
+    return f"the checksum of {broken} is wrong" if broken else ""
+
+
+def _broken_array(path: Path) -> str:
+    import numpy as np
+
+    array = np.load(path, mmap_mode="r", allow_pickle=False)  # one that was cut cannot be mapped
+    return "" if array.offset + array.nbytes == os.stat(path).st_size else "it is longer than its array"  # noqa: PTH116
