@@ -44,6 +44,10 @@ class RegistryError(BadInput):
     """``runs.db`` cannot be used: newer, corrupt, read-only, or on a filesystem that breaks it."""
 
 
+class RegistryBusy(RegistryError):
+    """Another process has held the registry for long, as one does that was stopped inside a write. Try again later."""
+
+
 class RegistryGone(RegistryError):
     """The file that was opened is no longer the registry: deleted, replaced, or migrated by a newer timnet.
 
@@ -72,6 +76,8 @@ class Fenced(TimnetError):
 
 def as_disk_full(error: BaseException, doing: str) -> DiskFull | None:
     """``error`` as a :class:`DiskFull` naming what was being done, or None if it is something else."""
+    if isinstance(error, DiskFull):
+        return error
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     # by name: only the registry's room imports sqlite3
     full = full or (type(error).__name__ == "OperationalError" and "disk is full" in str(error))

@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from timnet.errors import BadInput, Stopped, TimnetError, as_disk_full
+from timnet.errors import BadInput, DiskFull, Stopped, TimnetError, as_disk_full
 from timnet.text import clean
 
 TAIL_LINES = 20
+ASKED_BY = "TIMNET_ASKED_BY"
+"""The variable in a child's environment that holds the number of the process that asked for it."""
+
 #: how often a stop is looked for, and how long a stopped child may take to clear up, in seconds
 STOP_LOOK, STOP_PATIENCE = 0.1, 5.0
 
@@ -44,8 +49,8 @@ def run_task(
 ) -> Any:
     """Run ``python -m module arguments`` and return its result, reporting progress as it comes.
 
-    Raises :class:`BadInput` or :class:`TimnetError` with the child's own line. The child is ended when
-    the caller is interrupted, and when another thread sets ``stop``: then :class:`Stopped` is raised.
+    Raises :class:`BadInput`, :class:`DiskFull` or :class:`TimnetError` with the child's own line. The child is
+    ended when the caller is interrupted, and when another thread sets ``stop``: then :class:`Stopped` is raised.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -54,7 +59,7 @@ def run_task(
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",  # a library may print anything
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {})},
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **(environment or {}), ASKED_BY: str(os.getpid())},
     )
     assert child.stdout is not None
     assert child.stderr is not None
@@ -74,6 +79,8 @@ def run_task(
     if "result" in outcome:
         return outcome["result"]
     if "error" in outcome:
+        if outcome.get("full"):
+            raise DiskFull(outcome["error"])
         raise (BadInput if outcome.get("exit") == BadInput.exit_code else TimnetError)(outcome["error"])
     if stop is not None and stop.is_set():
         raise Stopped("stopped")
@@ -82,7 +89,11 @@ def run_task(
 
 
 def serve_task(work: Callable[[Callable[[Progress], None]], Any]) -> int:
-    """The child's side: call ``work(report)`` and print what comes of it. Returns the exit status."""
+    """The child's side: call ``work(report)`` and print what comes of it. Returns the exit status.
+
+    When who asked for it is gone, this process ends too.
+    """
+    _end_with(int(os.environ.pop(ASKED_BY, os.getppid())))
 
     def report(progress: Progress) -> None:
         _say({"done": progress.done, "total": progress.total, "text": progress.text})
@@ -93,7 +104,7 @@ def serve_task(work: Callable[[Callable[[Progress], None]], Any]) -> int:
         known = as_disk_full(error, "working") or error
         if not isinstance(known, TimnetError):
             raise
-        _say({"error": str(known), "exit": known.exit_code})
+        _say({"error": str(known), "exit": known.exit_code, "full": isinstance(known, DiskFull)})
         return known.exit_code
     return 0
 
@@ -107,6 +118,19 @@ def _end_at(child: subprocess.Popen[str], stop: threading.Event) -> None:
                 child.wait(STOP_PATIENCE)
             except subprocess.TimeoutExpired:
                 child.kill()
+
+
+def _end_with(parent: int) -> None:
+    """End this process once ``parent`` is gone: as politely as by a signal, and soon after that in any case."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(STOP_LOOK)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_PATIENCE)
+        os._exit(128 + signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _say(message: dict[str, Any]) -> None:

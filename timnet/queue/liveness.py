@@ -11,8 +11,10 @@ import fcntl
 import os
 import secrets
 import socket
+from contextlib import suppress
 from pathlib import Path
 
+from timnet.errors import DiskFull, RegistryBusy
 from timnet.records import ProcessProof, Run, RunState, Worker
 from timnet.registry import Registry
 
@@ -113,7 +115,8 @@ def workers(registry: Registry) -> list[Worker]:
         here = row["host"] == socket.gethostname()
         if here and not is_held(registry.paths.worker_lock(row["uid"])):
             if registry.db.writable:
-                registry.workers.ended(row["uid"])
+                with suppress(DiskFull, RegistryBusy):  # it is noted the next time; that it is gone is known
+                    registry.workers.ended(row["uid"])
             continue
         alive.append(
             Worker(

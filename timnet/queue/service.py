@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from timnet.errors import BadInput
+from timnet.errors import BadInput, DiskFull, RegistryBusy
 from timnet.paths import RegistryPaths
 from timnet.queue import liveness, waiting
 from timnet.records import Experiment, Run, RunState, Worker
@@ -33,7 +34,8 @@ def look(
     registry: Registry, max_crashes: int, filter_text: str = "", *, sort: str = "id", limit: int | None = None
 ) -> QueueView:
     """List runs truthfully: first the dead are found, then the living are listed with their reasons."""
-    liveness.reap(registry, max_crashes)
+    with suppress(DiskFull, RegistryBusy):  # a list can be read where nothing can be written
+        liveness.reap(registry, max_crashes)
     alive = liveness.workers(registry)
     runs = registry.runs.ls(filter_text, sort=sort, limit=limit)
     return QueueView(tuple(waiting.explain(runs, alive)), tuple(alive))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from timnet import settings as settings_module
 from timnet.clock import now
-from timnet.errors import DiskFull, TimnetError, UnknownName
+from timnet.errors import DiskFull, RegistryBusy, TimnetError, UnknownName, as_disk_full
 from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
@@ -26,11 +26,13 @@ from timnet.queue.places import PlacesHere
 from timnet.queue.stall import Standstill
 from timnet.registry import Registry
 from timnet.settings import Settings, parse_jobs
+from timnet.training.process import OUT_OF_ROOM, no_room
 
 TICK_SECONDS = 0.1
 CHORE_SECONDS = 1.0
 GRACE_SECONDS = 30.0
 DISK_FULL_SECONDS = 5.0
+NO_ROOM = "no space left on the disk while training"
 
 
 class Worker:
@@ -46,6 +48,7 @@ class Worker:
         self._engine = local.LocalEngine(registry, settings, _say)
         self.ending = False
         self._want: str | None = None
+        self._hindered = ""
         self._next_chores = 0.0
         self._standstill = Standstill()
         self._places = PlacesHere(registry, settings, _say)
@@ -76,13 +79,24 @@ class Worker:
             liveness.unlock(lock)
 
     def _turn_or_wait(self) -> bool:
-        """One turn; where the disk is full, say so and try again later: the runs wait, nothing is lost."""
+        """One turn; where nothing can be written, say so and try again later: the runs wait, nothing is lost."""
         try:
             return self._turn()
-        except DiskFull as error:
-            _say(str(error))
-            time.sleep(DISK_FULL_SECONDS)
-            return not self.ending
+        except (DiskFull, RegistryBusy) as error:
+            self._say_once(str(error))
+        except OSError as error:  # a log or a lock that could not be made
+            full = as_disk_full(error, "starting runs")
+            if full is None:
+                raise
+            self._say_once(str(full))
+        time.sleep(DISK_FULL_SECONDS)
+        return not self.ending
+
+    def _say_once(self, line: str) -> None:
+        """Say what hinders, and not again as long as it does."""
+        if line != self._hindered:
+            _say(line)
+        self._hindered = line
 
     def _turn(self) -> bool:
         """One look at everything; False when it is time to end."""
@@ -126,7 +140,11 @@ class Worker:
                 break
             claim, lock = found
             _say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
-            self.children.append(self._engine.start(claim, lock))
+            try:
+                self.children.append(self._engine.start(claim, lock))
+            except BaseException:
+                liveness.unlock(lock)  # nothing was started: whoever looks next finds the run's lock free
+                raise
             claimed = True
         return claimed
 
@@ -151,6 +169,8 @@ class Worker:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
         status = child.process.returncode
         assert status is not None
+        if status == OUT_OF_ROOM:
+            self.registry.runs.set_aside(child.claim.run_id, child.claim.attempt, no_room(DiskFull(NO_ROOM)), status)
         signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         state = self.registry.runs.reap(
             child.claim.run_id,
@@ -187,8 +207,9 @@ class Worker:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{now()} {line}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # where the disk is full, what is said is lost, and no more than that
+        sys.stderr.write(f"{now()} {line}\n")
+        sys.stderr.flush()
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from timnet.clock import now
@@ -25,9 +26,10 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    """Write a line of the run's log."""
-    sys.stdout.write(f"{now()} {line}\n")
-    sys.stdout.flush()
+    """Write a line of the run's log; on a full disk there is none, and that must not end what is trained."""
+    with suppress(OSError):
+        sys.stdout.write(f"{now()} {line}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from timnet.errors import Fenced, RegistryGone, TimnetError, as_disk_full
+from timnet.errors import DiskFull, Fenced, RegistryBusy, RegistryGone, TimnetError, as_disk_full
 from timnet.files import fenced
 from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
@@ -24,6 +24,8 @@ from timnet.states import INTENT_LEADS_TO
 
 LOOK_SECONDS = 0.25
 ORPHANED = 76
+OUT_OF_ROOM = 74
+"""The exit status where not even that could be written: its worker writes it, once there is room."""
 
 _WORDS = {
     Want.PAUSE: (EventKind.PAUSED, "paused by the user"),
@@ -85,18 +87,31 @@ def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
     """Train the assigned run as far as wanted and leave it in the right state; returns the exit status."""
     leave_with(assignment.parent)
     step_back(assignment.nice)
-    with Registry.open(assignment.db) as registry:
-        journal = registry.journal(assignment.run_id, assignment.attempt)
-        ears = Ears(journal)
-        try:
-            with fenced(journal.owning):
-                _train(assignment, registry, journal, ears, say)
-        except (Fenced, RegistryGone) as error:  # it has nothing more to say to the registry
-            say(str(error))
-            return error.exit_code
-        except Exception as error:
-            return _leave(journal, error, say)
+    try:
+        with Registry.open(assignment.db) as registry:
+            return _execute(assignment, registry, say)
+    except DiskFull as error:  # not even room to open it, or to say how this ended
+        say(str(error))
+        return OUT_OF_ROOM
+
+
+def _execute(assignment: Assignment, registry: Registry, say: Callable[[str], None]) -> int:
+    journal = registry.journal(assignment.run_id, assignment.attempt)
+    ears = Ears(journal)
+    try:
+        with fenced(journal.owning):
+            _train(assignment, registry, journal, ears, say)
+    except (Fenced, RegistryGone, RegistryBusy) as error:  # it has nothing more to say to the registry, or cannot
+        say(str(error))
+        return error.exit_code
+    except Exception as error:
+        return _leave(journal, error, say)
     return 0
+
+
+def no_room(full: DiskFull) -> str:
+    """What a run says that paused because the disk was ``full``."""
+    return f"{str(full).partition(';')[0]}; free some room, then resume it"
 
 
 def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:
@@ -111,7 +126,8 @@ def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> in
     full = as_disk_full(error, "training")
     if full is not None:
         say(str(full))
-        journal.end(RunState.PAUSED, EventKind.PAUSED, str(full), error=str(full))
+        text = no_room(full)
+        journal.end(RunState.PAUSED, EventKind.PAUSED, text, error=text)
         return full.exit_code
     if isinstance(error, TimnetError):
         say(str(error))

@@ -25,6 +25,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,10 +157,12 @@ def _become(assignment: Mapping[str, Any], parent: int, strange: tuple[int, ...]
         paths = {name: Path(assignment[name]) for name in ("db", "cache")}
         status = execute(Assignment(**{**assignment, **paths, "parent": parent}), say)
     except BaseException:
-        traceback.print_exc()
+        with suppress(OSError):  # a full disk
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(BaseException):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(status)  # nothing of what the parent has begun is to be ended here
 
 

@@ -10,11 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from timnet.cores import pinned
+from timnet.errors import DiskFull, RegistryBusy
 from timnet.queue import liveness
 from timnet.queue.engines.warm import Forked, WarmProcess, possible
 from timnet.records import ProcessProof
@@ -92,7 +94,8 @@ class LocalEngine:
             with self._log(claim).open("ab") as log:
                 process = warm.start(self._assignment(claim), lock, log.fileno())
         child = Child(claim, process, lock)
-        self._note(child)
+        with suppress(DiskFull, RegistryBusy):  # it is there now, and must not be lost; :meth:`look` notes it later
+            self._note(child)
         return child
 
     def look(self, children: list[Child]) -> None:
