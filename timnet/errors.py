@@ -59,6 +59,15 @@ class DiskFull(BadInput):
     """There is no room to write. Nothing was half-written."""
 
 
+OUT_OF_ROOM = 74
+"""How a training process exits where the disk is so full that it cannot say so: its worker does, once there is room."""
+
+
+def no_room(full: DiskFull) -> str:
+    """What a run says that paused because the disk was ``full``."""
+    return f"{str(full).partition(';')[0]}; free some room, then resume it"
+
+
 class Stopped(TimnetError):
     """A user stopped the work before it was done. What was whole by then stays."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from timnet import settings as settings_module
 from timnet.clock import now
-from timnet.errors import DiskFull, RegistryBusy, TimnetError, UnknownName, as_disk_full
+from timnet.errors import OUT_OF_ROOM, DiskFull, RegistryBusy, TimnetError, UnknownName, as_disk_full, no_room
 from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
@@ -26,7 +26,6 @@ from timnet.queue.places import PlacesHere
 from timnet.queue.stall import Standstill
 from timnet.registry import Registry
 from timnet.settings import Settings, parse_jobs
-from timnet.training.process import OUT_OF_ROOM, no_room
 
 TICK_SECONDS = 0.1
 CHORE_SECONDS = 1.0

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from timnet.errors import DiskFull, Fenced, RegistryBusy, RegistryGone, TimnetError, as_disk_full
+from timnet.errors import OUT_OF_ROOM, DiskFull, Fenced, RegistryBusy, RegistryGone, TimnetError, as_disk_full, no_room
 from timnet.files import fenced
 from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
@@ -24,8 +24,6 @@ from timnet.states import INTENT_LEADS_TO
 
 LOOK_SECONDS = 0.25
 ORPHANED = 76
-OUT_OF_ROOM = 74
-"""The exit status where not even that could be written: its worker writes it, once there is room."""
 
 _WORDS = {
     Want.PAUSE: (EventKind.PAUSED, "paused by the user"),
@@ -107,11 +105,6 @@ def _execute(assignment: Assignment, registry: Registry, say: Callable[[str], No
     except Exception as error:
         return _leave(journal, error, say)
     return 0
-
-
-def no_room(full: DiskFull) -> str:
-    """What a run says that paused because the disk was ``full``."""
-    return f"{str(full).partition(';')[0]}; free some room, then resume it"
 
 
 def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:
