@@ -30,6 +30,7 @@ from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.screens.help import Help
 from timnet_tui.snapshot import Snapshot
 from timnet_tui.stylesheet import KeptStylesheet
+from timnet_tui.terminal import end_with_terminal
 from timnet_tui.watch import Watch
 
 #: how long a thread that draws or reads may keep the interpreter while the event loop wants it
@@ -294,4 +295,5 @@ def run(db: Path, settings: Settings, open_experiment: int | None = None) -> Non
     # what has been loaded stays: to look through it in every full collection would stop the screen for 0.1 s
     gc.freeze()
     gc.enable()
+    end_with_terminal()
     TimnetApp(db, settings, open_experiment, memory=Memory(db)).run()
