@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -39,10 +40,10 @@ def _text(moment: datetime) -> str:
 
 
 class Awake:
-    """Seconds in which this process was at work: what it stood still (stopped, frozen, asleep) is left out.
+    """Seconds in which this process was at work: where it stood still (stopped, frozen, asleep) is left out.
 
-    :meth:`sign` is to be called every few seconds, by a thread that does little else; a gap of more than
-    :data:`LONGEST_NAP` between two signs counts as so much and no more.
+    :meth:`sign` returns them. Once :meth:`watch` was called, signs must come every few seconds, from a thread that does
+    little else; a gap of more than :data:`LONGEST_NAP` then counts as so much and no more.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -50,11 +51,21 @@ class Awake:
         self._lock = threading.Lock()
         self._last = clock()
         self._awake = 0.0
+        self._longest = math.inf
+
+    def watch(self) -> None:
+        """From now on signs are given all the time."""
+        self.sign()
+        self._longest = LONGEST_NAP
 
     def sign(self) -> float:
         """Give a sign of life; returns the seconds awake since this was made."""
         with self._lock:
             moment = self._clock()
-            self._awake += min(moment - self._last, LONGEST_NAP)
+            self._awake += min(moment - self._last, self._longest)
             self._last = moment
             return self._awake
+
+
+AWAKE = Awake()
+"""This process's own."""

@@ -72,3 +72,5 @@ class SmallDisk:
             if subprocess.run(["umount", str(self.folder)], capture_output=True, check=False).returncode == 0:
                 return
             time.sleep(0.1)
+        if self.mounted:
+            subprocess.run(["umount", "-l", str(self.folder)], check=True)

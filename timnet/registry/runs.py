@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from timnet.clock import now, wall
+from timnet import clock
+from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import EventKind, ProcessProof, Run, RunState, Want
 from timnet.registry.database import Database
@@ -240,7 +241,7 @@ class Runs:
         :data:`LONGEST_WAIT` after a crash, even where the clock was set back since.
         """
         descriptor = None
-        time_now = wall()
+        time_now = clock.wall()
         try:
             with self.db.write():
                 candidates = self.db.changed(
@@ -317,7 +318,7 @@ class Runs:
                     crashes,
                     reason,
                     error if to is not RunState.CANCELLED else None,
-                    wall() + delay if to is RunState.QUEUED else 0,
+                    clock.wall() + delay if to is RunState.QUEUED else 0,
                     now(),
                     run_id,
                 ),

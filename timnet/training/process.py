@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from timnet.clock import AWAKE
 from timnet.errors import OUT_OF_ROOM, DiskFull, Fenced, RegistryBusy, RegistryGone, TimnetError, as_disk_full, no_room
 from timnet.files import fenced
 from timnet.machine.priority import step_back
@@ -72,9 +73,11 @@ class Ears:
 
 def leave_with(parent: int) -> None:
     """End this process as soon as its worker is gone."""
+    AWAKE.watch()
 
     def watch() -> None:
         while os.getppid() == parent:
+            AWAKE.sign()
             time.sleep(LOOK_SECONDS)
         os._exit(ORPHANED)
 
