@@ -22,6 +22,7 @@ def subject(folder: str) -> dict[str, Callable[[], Any]]:
     from timnet.registry import Registry
     from timnet.training import checkpoint
     from timnet.training.checkpoint import Progress
+    from timnet.training.rows import Rows
     from timnet.training.rule import BestSoFar
     from timnet.training.step import Trainer
 
@@ -32,7 +33,8 @@ def subject(folder: str) -> dict[str, Callable[[], Any]]:
     one = SHAPES["EMODB"]
     model = TimNet(NetworkShape(one.frames, one.classes, one.tabs))
     targets = np.zeros((1, one.classes), np.float32)
-    trainer = Trainer(model, config, np.zeros((1, one.frames, COEFFICIENTS), np.float32), targets)
+    rows = Rows.all_of(np.zeros((1, one.frames, COEFFICIENTS), np.float32))
+    trainer = Trainer(model, config, rows, targets)
     numbers = count(1)
     history: list[EpochRecord] = []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.shapes import BATCH, SHAPES
+from benchmarks.shapes import BATCH, COEFFICIENTS, SHAPES
 
 PRODUCTS = ("MatMul", "BatchMatMulV2", "BatchMatMulV3")
 FREE = ("Reshape", "Identity", "IdentityN", "Const", "ReadVariableOp", "ExpandDims", "Squeeze", "Shape", "NoOp",
@@ -30,17 +30,19 @@ def subject(shape: str) -> dict[str, Callable[[], Any]]:
 
     from timnet.model.network import NetworkShape, TimNet
     from timnet.records import TrainingConfig
+    from timnet.training.rows import Rows
     from timnet.training.step import Trainer, smooth
 
     one = SHAPES[shape]
     features, labels = one.arrays(2 * BATCH, 1)
     config = TrainingConfig(batch_size=BATCH, tabs=one.tabs)
     model = TimNet(NetworkShape(one.frames, one.classes, one.tabs))
-    trainer = Trainer(model, config, features[:-1], smooth(labels[:-1], one.classes, 0.1))
+    trainer = Trainer(model, config, Rows.all_of(features[:-1]), smooth(labels[:-1], one.classes, 0.1))
     order = np.arange(BATCH)
 
     def counted() -> dict[str, float]:
-        step = tf.function(trainer._one_step).get_concrete_function(tf.TensorSpec([BATCH], tf.int64))
+        sizes = ([BATCH, one.frames, COEFFICIENTS], [BATCH, one.classes])
+        step = tf.function(trainer._one_step).get_concrete_function(*[tf.TensorSpec(size) for size in sizes])
         return count(step.graph)
 
     def profile() -> list[tuple[str, float]]:

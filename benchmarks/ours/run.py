@@ -28,6 +28,7 @@ def run(shape: str, rows: int, test: int, folder: Path) -> None:
     prepare("cpu", 1)
     from timnet.model.network import NetworkShape, TimNet
     from timnet.records import TrainingConfig
+    from timnet.training.rows import Rows
     from timnet.training.step import Trainer, smooth
 
     features = np.load(path, mmap_mode="r")
@@ -36,7 +37,7 @@ def run(shape: str, rows: int, test: int, folder: Path) -> None:
     train, held_out = np.sort(chosen[:rows]), np.sort(chosen[rows:])
     config = TrainingConfig(batch_size=BATCH, tabs=one.tabs)
     model = TimNet(NetworkShape(one.frames, one.classes, one.tabs))
-    trainer = Trainer(model, config, np.asarray(features[train]), smooth(labels[train], one.classes, 0.1))
+    trainer = Trainer(model, config, Rows(features, train), smooth(labels[train], one.classes, 0.1))
     trainer.epoch(np.arange(STEPS * BATCH), lambda: None)
-    trainer.evaluate(np.asarray(features[held_out]), labels[held_out], one.classes)
-    trainer.embed(features[: 4 * BATCH])
+    trainer.evaluate(Rows(features, held_out), labels[held_out], one.classes)
+    trainer.embed(Rows.all_of(features[: 4 * BATCH]))

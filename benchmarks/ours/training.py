@@ -21,6 +21,7 @@ def subject(
     from timnet.model.network import NetworkShape, TimNet
     from timnet.model.weights import save_weights
     from timnet.records import TrainingConfig
+    from timnet.training.rows import Rows
     from timnet.training.step import Trainer, smooth
 
     one = SHAPES[shape]
@@ -30,7 +31,8 @@ def subject(
         features = np.resize(features, (rows + test, frames, features.shape[2]))
     config = TrainingConfig(batch_size=BATCH, tabs=one.tabs)
     model = TimNet(NetworkShape(features.shape[1], one.classes, one.tabs))
-    trainer = Trainer(model, config, features[:rows], smooth(labels[:rows], one.classes, config.label_smoothing))
+    targets = smooth(labels[:rows], one.classes, config.label_smoothing)
+    trainer = Trainer(model, config, Rows.all_of(features[:rows]), targets)
     order = np.arange(rows)
 
     def some_steps() -> None:
@@ -38,7 +40,7 @@ def subject(
 
     def epoch() -> None:
         trainer.epoch(order, lambda: None)
-        trainer.evaluate(features[rows:], labels[rows:], one.classes)
+        trainer.evaluate(Rows.all_of(features[rows:]), labels[rows:], one.classes)
         save_weights(model, Path(folder) / "weights.npz")
 
     return {"steps": some_steps, "epoch": epoch}

@@ -71,7 +71,7 @@ for device, place, waits in (("cpu", "/CPU:0", 0.0), ("gpu", "/CPU:1", 0.02)):
         trainer = probe.trainer_of(shape)
         where = trainer.model.kernel.value.device
         step = trainer._step
-        trainer._step = lambda rows: (__import__("time").sleep(waits), step(rows))[1]
+        trainer._step = lambda *given: (__import__("time").sleep(waits), step(*given))[1]
         steps, seconds = probe.count_steps(trainer, shape.rows, 0.1)
         speeds.append(DeviceSpeed(device, "float32", 1, 1000 * seconds / steps, probe.peak_memory()))
     assert where.endswith(place.lstrip("/").replace("CPU:", "device:CPU:")), where

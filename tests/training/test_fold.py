@@ -182,8 +182,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_epoch(run: Run, pr
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "data", replace(process.data, features=np.full_like(process.data.features, np.nan)))
-        patch.setattr(process.trainer, "_features", process.trainer._features * np.nan)
-        patch.setattr(process.trainer, "_step", process.trainer._one_step)  # what was compiled holds the old features
+        patch.setattr(process.trainer, "_rows", replace(process.trainer._rows, features=process.data.features))
         with pytest.raises(Diverged, match=r"not finite \(epoch 1\); try a lower"):
             run.attempt(patch)
     [epoch] = run.registry.results.epochs(1)

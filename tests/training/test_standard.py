@@ -9,6 +9,7 @@ import pytest
 
 from timnet.records import RunState, TrainingConfig
 from timnet.registry import Registry
+from timnet.training.rows import Rows
 from timnet.training.standard import Standard
 
 STANDARDISED = TrainingConfig(
@@ -28,7 +29,7 @@ def spread_out(rows: int = 12) -> np.ndarray:
 
 def test_each_coefficient_has_mean_0_and_deviation_1_and_what_never_varies_is_left_at_0() -> None:
     features = spread_out()
-    applied = Standard.of(features).apply(features)
+    applied = Standard.of(Rows.all_of(features)).apply(features)
     assert applied.dtype == np.float32
     np.testing.assert_allclose(applied.mean((0, 1), dtype=np.float64), 0, atol=1e-5)
     np.testing.assert_allclose(applied.std((0, 1), dtype=np.float64)[:-1], 1, rtol=1e-5)
@@ -40,7 +41,7 @@ def test_the_stem_takes_the_standardisation_in() -> None:
     from timnet.model.network import NetworkShape, TimNet
 
     features = spread_out()
-    standard = Standard.of(features)
+    standard = Standard.of(Rows.all_of(features))
     model = TimNet(NetworkShape(20, 5, tabs=2, filters=6))
     model.stem_bias.assign(np.random.default_rng(5).normal(size=model.stem_bias.shape))
     wanted = np.asarray(model(standard.apply(features))[0])
@@ -87,5 +88,5 @@ def test_a_standardised_run_gives_the_same_bits_after_a_kill_and_weights_for_pla
             anew = TimNet(process.trainer.model.shape)
             load_weights(anew, registry.paths.run(done.uid).final_weights)
             kept = np.load(registry.paths.run(done.uid).embeddings)
-            np.testing.assert_array_equal(embed(forward_of(anew), process.data.features), kept)
+            np.testing.assert_array_equal(embed(forward_of(anew), Rows.all_of(process.data.features)), kept)
     assert outcomes[0] == outcomes[1]

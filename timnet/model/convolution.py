@@ -33,7 +33,9 @@ def convolution(x: Any, kernel: Any, dilation: int) -> Any:
             for tap, delay in heard:
                 late = _frames(upstream, delay, frames)
                 by_x.append(_with_zeros(product(tap, late, turned=True), 0, delay))
-                by_taps.append(_summed_product(late, _frames(x, 0, frames - delay)))
+                with tf.control_dependencies([upstream]):  # else it is cut while going forward, and kept until here
+                    early = _frames(x, 0, frames - delay)
+                by_taps.append(_summed_product(late, early))
             return _sum(by_x), tf.stack(by_taps, axis=1)
 
         parts = [_with_zeros(product(tap, _frames(x, 0, frames - delay)), delay, 0) for tap, delay in heard]

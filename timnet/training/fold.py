@@ -8,7 +8,6 @@ made equal to the resume point, and the lost epoch is computed again, to the sam
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from timnet.clock import AWAKE
 from timnet.errors import TimnetError
 from timnet.files import replacing
 from timnet.model.network import NetworkShape, TimNet
@@ -29,6 +29,7 @@ from timnet.training import checkpoint
 from timnet.training.checkpoint import Progress
 from timnet.training.data import CorpusData
 from timnet.training.masks import spans_of
+from timnet.training.rows import Rows
 from timnet.training.rule import judge
 from timnet.training.step import Evaluation, Trainer, order_of, smooth
 
@@ -90,7 +91,7 @@ def _trainer(job: FoldJob) -> Trainer:
     model = TimNet(network_shape(job.data, job.config))
     rows = job.fold.train
     targets = smooth(job.data.labels[rows], len(job.data.classes), job.config.label_smoothing)
-    return Trainer(model, job.config, np.asarray(job.data.features[rows]), targets)
+    return Trainer(model, job.config, Rows(job.data.features, rows), targets)
 
 
 def network_shape(data: CorpusData, config: TrainingConfig) -> NetworkShape:
@@ -115,14 +116,14 @@ def _train_epoch(
     wanted: Callable[[], Want | None],
     say: Callable[[str], None],
 ) -> Progress:
-    epoch, started = progress.epoch + 1, time.perf_counter()
+    epoch, started = progress.epoch + 1, AWAKE.sign()
 
     def look() -> None:
         want = wanted()
         if want is not None:
             raise Interrupted(want)
 
-    # rows are places within the resident training rows, so the order is one of range(n)
+    # the trainer knows the training rows alone, so the order is one of range(n)
     rows, shape = len(job.fold.train), job.data.features.shape[1:]
     order = order_of(np.arange(rows), job.seed, job.fold.number, epoch)
     spans = spans_of(job.config, rows, (shape[0], shape[1]), job.seed, job.fold.number, epoch)
@@ -137,7 +138,7 @@ def _train_epoch(
         val_accuracy=result.war if result else None,
         val_uar=result.uar if result else None,
         lr=trainer.rate,
-        seconds=round(time.perf_counter() - started, 4),
+        seconds=round(AWAKE.sign() - started, 4),
         diverged=not math.isfinite(loss),
         inner_loss=_finite(inner.loss) if inner else None,
         inner_accuracy=inner.war if inner else None,
@@ -193,7 +194,7 @@ def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal
     )
     label = f"{job.config.selection}{', optimistic' if job.config.optimistic else ''}"
     text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({label}, weights of {weights})"
-    embeddings = trainer.embed(job.data.features)
+    embeddings = trainer.embed(Rows.all_of(job.data.features))
     record_result(journal, job.fold, job.data, result, embeddings, job.paths.embeddings, text)
     say(text)
 
@@ -226,7 +227,7 @@ def _evaluate(job: FoldJob, trainer: Trainer, rows: NDArray[np.int64]) -> Evalua
     """Scores on some rows; None where there are none (no inner validation set)."""
     if not len(rows):
         return None
-    return trainer.evaluate(np.asarray(job.data.features[rows]), job.data.labels[rows], len(job.data.classes))
+    return trainer.evaluate(Rows(job.data.features, rows), job.data.labels[rows], len(job.data.classes))
 
 
 def _finite(value: float) -> float | None:

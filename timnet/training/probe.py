@@ -161,6 +161,7 @@ def trainer_of(shape: WorkShape, precision: str = "float32") -> Trainer:
     import numpy as np
 
     from timnet.model.network import NetworkShape
+    from timnet.training.rows import Rows
     from timnet.training.step import EVALUATION_BATCH, Trainer, smooth
 
     random = np.random.default_rng(0)
@@ -178,9 +179,11 @@ def trainer_of(shape: WorkShape, precision: str = "float32") -> Trainer:
         kernel_size=shape.kernel_size,
     )
     keras.config.set_dtype_policy(precision)
-    trainer = Trainer(_network(network, precision), config, features, smooth(labels, shape.classes, 0.1))
+    targets = smooth(labels, shape.classes, 0.1)
+    trainer = Trainer(_network(network, precision), config, Rows.all_of(features), targets)
     trainer.epoch(np.arange(min(shape.rows, shape.batch_size)), lambda: None)
-    trainer.evaluate(features[:EVALUATION_BATCH], labels[:EVALUATION_BATCH], shape.classes)
+    some = features[:EVALUATION_BATCH]
+    trainer.evaluate(Rows.all_of(some), labels[: len(some)], shape.classes)
     return trainer
 
 

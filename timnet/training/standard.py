@@ -13,6 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from timnet.training.rows import Rows
+
+MEASURED_AT_ONCE = 64
+"""Rows that are looked at together; in float64 they take twice the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Standard:
@@ -22,16 +27,19 @@ class Standard:
     sd: NDArray[np.float64]
 
     @classmethod
-    def of(cls, features: NDArray[np.float32]) -> Standard:
-        """Measured over all frames of ``features`` [n, frames, coefficients]; what never varies keeps its size."""
-        mean = features.mean(axis=(0, 1), dtype=np.float64)
-        sd = features.std(axis=(0, 1), dtype=np.float64)
+    def of(cls, rows: Rows) -> Standard:
+        """Measured over all frames of ``rows``, in two passes; what never varies keeps its size."""
+        count = len(rows) * rows.features.shape[1]
+        mean = sum(one.sum((0, 1), np.float64) for one in rows.batches(MEASURED_AT_ONCE)) / count
+        square = sum(np.square(one - mean).sum((0, 1)) for one in rows.batches(MEASURED_AT_ONCE))
+        sd = np.sqrt(square / count)
         return cls(mean, np.where(sd > 0, sd, 1.0))
 
     def apply(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """``features`` standardised, of the same shape."""
         mean, factor = self.mean.astype(np.float32), (1 / self.sd).astype(np.float32)
-        result: NDArray[np.float32] = (features - mean) * factor
+        result: NDArray[np.float32] = features - mean
+        result *= factor
         return result
 
     def plain_stem(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from timnet.records import TrainingConfig
 from timnet.training.masks import masked
 from timnet.training.mean import MeanWeights
 from timnet.training.rate import rate_at
+from timnet.training.rows import Rows
 from timnet.training.standard import Standard
 
 EVALUATION_BATCH = 256
@@ -55,7 +56,10 @@ def make_optimizer(config: TrainingConfig) -> keras.Optimizer:
 
 
 class Trainer:
-    """A network with its optimiser, and one fold's training rows resident in memory.
+    """A network with its optimiser, and one fold's training rows.
+
+    A batch of them is read when its step comes; where they are ``resident``, all of them are put on the device
+    beforehand. None is for a GPU resident: its memory is its own, and the way there is long.
 
     Where the configuration standardises features, ``standard`` is what the training rows gave for it, and the network
     reads standardised features until :meth:`go_plain`; whoever asks hands in plain ones, always. ``rate`` is the
@@ -63,27 +67,33 @@ class Trainer:
     """
 
     def __init__(
-        self, model: TimNet, config: TrainingConfig, features: NDArray[np.float32], targets: NDArray[np.float32]
+        self,
+        model: TimNet,
+        config: TrainingConfig,
+        rows: Rows,
+        targets: NDArray[np.float32],
+        *,
+        resident: bool | None = None,
     ) -> None:
         self.model = model
         self.config = config
         self.optimizer = make_optimizer(config)
         self.optimizer.build(model.trainable_variables)
         self.rate = config.learning_rate
-        self.standard = Standard.of(features) if config.normalise == "training" else None
-        self._features = tf.constant(self._read(features))
-        self._targets = tf.constant(targets)
-        # one trace for every size of batch: tracing costs seconds
-        rows, spans = tf.TensorSpec([None], tf.int64), tf.TensorSpec([None, 4], tf.int64)
-        masks = config.mask_frames or config.mask_coefficients
-        self._step = tf.function(self._one_step, input_signature=[rows, spans] if masks else [rows])
+        self.standard = Standard.of(rows) if config.normalise == "training" else None
+        self._rows = rows
+        self._targets = targets
+        self._resident: Any = None
+        if bool(tf.config.list_logical_devices("GPU")) if resident is None else resident:
+            self._resident = tf.concat([tf.constant(self._read(one)) for one in rows.batches(EVALUATION_BATCH)], 0)
+        self._step = tf.function(self._one_step, input_signature=self._signature())
         self._forward = forward_of(model)
         self.mean = MeanWeights(config)
 
     def epoch(
         self, order: NDArray[np.int64], between_steps: Callable[[], None], spans: NDArray[np.int64] | None = None
     ) -> tuple[float, float]:
-        """Train once over the rows in ``order``; ``between_steps`` may raise to leave the epoch.
+        """Train once over the training rows in ``order``; ``between_steps`` may raise to leave the epoch.
 
         ``spans`` tells what of each row is masked, where the configuration masks (:mod:`timnet.training.masks`).
 
@@ -93,19 +103,18 @@ class Trainer:
         loss_sum = hits = 0.0
         starts = range(0, len(order), self.config.batch_size)
         for start in starts:
-            rows = order[start : start + self.config.batch_size]
+            which = order[start : start + self.config.batch_size]
             self._set_rate(len(starts))
-            loss, correct = self._step(
-                *[tf.constant(one) for one in ([rows] if spans is None else [rows, spans[rows]])]
-            )
-            loss_sum += float(loss) * len(rows)
+            masks = () if spans is None else (tf.constant(spans[which]),)
+            loss, correct = self._step(self._batch(which), tf.constant(self._targets[which]), *masks)
+            loss_sum += float(loss) * len(which)
             hits += float(correct)
             between_steps()
         return loss_sum / len(order), hits / len(order)
 
-    def evaluate(self, features: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> Evaluation:
-        """Answers and scores for ``features`` [n, frames, 39] with ``labels`` [n]."""
-        return evaluate(self._forward, self._read(features), labels, classes)
+    def evaluate(self, rows: Rows, labels: NDArray[np.int64], classes: int) -> Evaluation:
+        """Answers and scores for ``rows`` with their ``labels`` [n]."""
+        return evaluate(self._read_and_forward, rows, labels, classes)
 
     def plain_stem(self) -> dict[str, NDArray[np.float32]]:
         """What the stem's weights are for plain features, by name; empty where they are that already."""
@@ -127,22 +136,41 @@ class Trainer:
         its own; mean and variance are pooled over the batches in float64.
         """
         self.mean.assign(self.model)
-        measure = tf.function(
-            lambda rows: self.model.statistics(tf.gather(self._features, rows)),
-            input_signature=[tf.TensorSpec([None], tf.int64)],
-        )
-        rows = np.arange(int(self._features.shape[0]))
+        measure = tf.function(self.model.statistics, input_signature=self._signature()[:1])
+        rows = np.arange(len(self._rows))
         batches = [rows[start : start + EVALUATION_BATCH] for start in range(0, len(rows), EVALUATION_BATCH)]
-        found = [[np.asarray(part, np.float64) for part in measure(tf.constant(batch))] for batch in batches]
-        share = [len(batch) / len(rows) for batch in batches]
+        found = [[np.asarray(part, np.float64) for part in measure(self._batch(which))] for which in batches]
+        share = [len(which) / len(rows) for which in batches]
         mean = sum(s * m for s, (m, _) in zip(share, found, strict=True))
         square = sum(s * (v + m**2) for s, (m, v) in zip(share, found, strict=True))
         self.model.moving_mean.assign(mean)
         self.model.moving_variance.assign(square - mean**2)
 
-    def embed(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The penultimate layer for ``features`` [n, frames, 39]: float32 ``[n, filters]``."""
-        return embed(self._forward, self._read(features))
+    def embed(self, rows: Rows) -> NDArray[np.float32]:
+        """The penultimate layer for ``rows``: float32 ``[n, filters]``."""
+        return embed(self._read_and_forward, rows)
+
+    def _signature(self) -> list[Any]:
+        """What a step takes: features, targets and, where there are any, masks.
+
+        Of any number of rows: one trace serves every size of batch, and tracing costs seconds.
+        """
+        shapes: list[tuple[tuple[int, ...], Any]] = [
+            (self._rows.features.shape[1:], tf.float32),
+            (self._targets.shape[1:], tf.float32),
+        ]
+        if self.config.mask_frames or self.config.mask_coefficients:
+            shapes.append(((4,), tf.int64))
+        return [tf.TensorSpec([None, *shape], kind) for shape, kind in shapes]
+
+    def _batch(self, which: NDArray[np.int64]) -> Any:
+        """Some of the training rows as the network reads them."""
+        if self._resident is not None:
+            return tf.gather(self._resident, which)
+        return tf.constant(self._read(self._rows.take(which)))
+
+    def _read_and_forward(self, features: NDArray[np.float32]) -> Any:
+        return self._forward(self._read(features))
 
     def _read(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         return features if self.standard is None else self.standard.apply(features)
@@ -153,11 +181,9 @@ class Trainer:
             self.rate = rate_at(self.config, int(self.optimizer.iterations), steps)
             self.optimizer.learning_rate.assign(self.rate)
 
-    def _one_step(self, rows: Any, spans: Any = None) -> tuple[Any, Any]:
-        batch = tf.gather(self._features, rows)
+    def _one_step(self, batch: Any, targets: Any, spans: Any = None) -> tuple[Any, Any]:
         if spans is not None:
             batch = masked(batch, spans)
-        targets = tf.gather(self._targets, rows)
         with tf.GradientTape() as tape:
             logits, _ = self.model(batch, training=True)
             loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(targets, logits))
@@ -173,11 +199,9 @@ def forward_of(model: TimNet) -> Callable[[Any], Any]:
     return cast("Callable[[Any], Any]", tf.function(lambda batch: model(batch), input_signature=[signature]))
 
 
-def evaluate(
-    forward: Callable[[Any], Any], features: NDArray[np.float32], labels: NDArray[np.int64], classes: int
-) -> Evaluation:
-    """Scores of ``forward`` (features to logits and embedding), batch by batch."""
-    scores = np.concatenate([np.asarray(forward(batch)[0], np.float64) for batch in _batches(features)])
+def evaluate(forward: Callable[[Any], Any], rows: Rows, labels: NDArray[np.int64], classes: int) -> Evaluation:
+    """Scores of ``forward`` (features to logits and embedding) on ``rows``, batch by batch."""
+    scores = np.concatenate([np.asarray(forward(one)[0], np.float64) for one in rows.batches(EVALUATION_BATCH)])
     logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     table = confusion(labels, scores.argmax(axis=1), classes)
     return Evaluation(
@@ -188,11 +212,6 @@ def evaluate(
     )
 
 
-def embed(forward: Callable[[Any], Any], features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The penultimate layer that ``forward`` gives for ``features``, batch by batch: float32 ``[n, filters]``."""
-    return np.concatenate([np.asarray(forward(batch)[1], np.float32) for batch in _batches(features)])
-
-
-def _batches(features: NDArray[np.float32]) -> Iterator[Any]:
-    for start in range(0, len(features), EVALUATION_BATCH):
-        yield tf.constant(features[start : start + EVALUATION_BATCH])
+def embed(forward: Callable[[Any], Any], rows: Rows) -> NDArray[np.float32]:
+    """The penultimate layer that ``forward`` gives for ``rows``, batch by batch: float32 ``[n, filters]``."""
+    return np.concatenate([np.asarray(forward(one)[1], np.float32) for one in rows.batches(EVALUATION_BATCH)])
