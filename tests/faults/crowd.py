@@ -19,7 +19,6 @@ from timnet.queue import liveness
 from timnet.records import EventKind
 from timnet.registry import Registry
 
-
 LEAST = 3
 """Epochs that everybody writes, however slow the machine is."""
 

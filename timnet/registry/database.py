@@ -221,6 +221,8 @@ class Database:
         with self.write():
             version = _version(self.connection)
             _refuse_newer(self.path, version)
+            if version == len(MIGRATIONS):  # another process was first
+                return
             if version:
                 self._back_up()
             apply(self.connection, MIGRATIONS[version:])
