@@ -21,9 +21,10 @@ from timnet.errors import OUT_OF_ROOM, DiskFull, RegistryBusy, TimnetError, Unkn
 from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
+from timnet.queue.ends import MemoryKills, in_words
 from timnet.queue.engines import local
 from timnet.queue.places import PlacesHere
-from timnet.queue.stall import Standstill
+from timnet.queue.stall import Standstill, Unheard
 from timnet.registry import Registry
 from timnet.settings import Settings, parse_jobs
 
@@ -50,6 +51,8 @@ class Worker:
         self._hindered = ""
         self._next_chores = 0.0
         self._standstill = Standstill()
+        self._unheard = Unheard()
+        self._memory_kills = MemoryKills()
         self._places = PlacesHere(registry, settings, _say)
         self._teller = Teller(registry, settings.notify, _say)
 
@@ -108,6 +111,7 @@ class Worker:
             for run, state in liveness.reap(self.registry, self.settings.max_crashes):
                 _say(f"run {run.key}: its process is gone; it is {state} now")
             self._look_at_runs()
+            self._memory_kills.look()
             self._teller.look()
         if self.ending or self._want == "stop":
             return False
@@ -162,6 +166,9 @@ class Worker:
             if text is not None:
                 _say(f"run {child.claim.key}: {text}")
                 self.registry.runs.stalled(child.claim.run_id, child.claim.attempt, text)
+            if self._unheard.look(runs[-1]):
+                _say(f"run {child.claim.key}: its process does not leave as wanted ({runs[-1].want}); it is killed")
+                child.process.kill()
         self._places.look(runs)
 
     def _bury(self, child: local.Child) -> None:
@@ -170,17 +177,19 @@ class Worker:
         assert status is not None
         if status == OUT_OF_ROOM:
             self.registry.runs.set_aside(child.claim.run_id, child.claim.attempt, no_room(DiskFull(NO_ROOM)), status)
+        log = self.registry.paths.run(child.claim.uid).log
         signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         state = self.registry.runs.reap(
             child.claim.run_id,
             child.claim.attempt,
             exit_code=status,
-            error=f"its process was {signalled}" if status < 0 else f"its process {signalled}; see its log",
+            error=in_words(status, log, child.log_from, memory_ran_out=self._memory_kills.rising()),
             max_crashes=self.settings.max_crashes,
             back_off=liveness.BACK_OFF_SECONDS,
         )
         self.children.remove(child)
         self._standstill.forget(child.claim.run_id)
+        self._unheard.forget(child.claim.run_id)
         liveness.unlock(child.lock)
         _say(f"run {child.claim.key}: process {signalled}{f'; it is {state} now' if state else ''}")
 

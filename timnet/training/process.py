@@ -6,11 +6,13 @@ so that nobody trains unwatched: what it had is in the resume point.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from timnet.registry.journal import Journal
 from timnet.states import INTENT_LEADS_TO
 
 LOOK_SECONDS = 0.25
+_PR_SET_PDEATHSIG = 1
 ORPHANED = 76
 
 _WORDS = {
@@ -72,7 +75,9 @@ class Ears:
 
 
 def leave_with(parent: int) -> None:
-    """End this process as soon as its worker is gone."""
+    """End this process as soon as its worker is gone: on Linux by the kernel, also where no thread can run any more."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     AWAKE.watch()
 
     def watch() -> None:

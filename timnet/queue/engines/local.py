@@ -60,13 +60,14 @@ class Process(Protocol):
 class Child:
     """A training process and the claim it executes. ``lock`` is the worker's own descriptor of the run's lock.
 
-    ``known``: its pid is in the registry.
+    ``known``: its pid is in the registry; ``log_from``: bytes of the log that earlier attempts have written.
     """
 
     claim: Claim
     process: Process
     lock: int
     known: bool = False
+    log_from: int = 0
 
     @property
     def ended(self) -> bool:
@@ -88,12 +89,13 @@ class LocalEngine:
     def start(self, claim: Claim, lock: int) -> Child:
         """Start the training process of a claimed run; it inherits ``lock``."""
         warm = self._warm_process()
+        written = self._log(claim).stat().st_size if self._log(claim).exists() else 0
         if warm is None:
             process: Process = self._fresh(claim, lock)
         else:
             with self._log(claim).open("ab") as log:
                 process = warm.start(self._assignment(claim), lock, log.fileno())
-        child = Child(claim, process, lock)
+        child = Child(claim, process, lock, log_from=written)
         with suppress(DiskFull, RegistryBusy):  # it is there now, and must not be lost; :meth:`look` notes it later
             self._note(child)
         return child
