@@ -31,7 +31,7 @@ def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
     finally:
         os.close(descriptor)
     if len(data) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", str(path))
+        raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(path))
     return data
 
 

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, so that a reader never meets half of one; and small ones read within bounds.
+"""Writing files so that a reader meets the old one or the new one, never half of one.
 
 What a process that was killed has left unfinished is known by its name, ``.NAME.PID.tmp``: the next writer of the same
 file removes it, and :func:`left_behind` finds all of it below a folder.
@@ -6,23 +6,17 @@ file removes it, and :func:`left_behind` finds all of it below a folder.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import glob
-import json
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from timnet.errors import as_disk_full
-
-MOST_BYTES = 16 * 2**20
-"""The length of a settings file, or of another small one, beyond which it is not read."""
 
 Fence = Callable[[], AbstractContextManager[object]]
 
@@ -95,33 +89,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
-    """The bytes of a regular file of at most ``most`` bytes.
-
-    Raises :class:`OSError` for a longer one, and for a pipe or a device, which could go on for ever.
-    """
-    # without waiting for somebody to write into a pipe, and looked at once it is open: so it cannot be exchanged
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as stream:  # noqa: PTH123 - a descriptor has no path
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        data = stream.read(most + 1)
-    if len(data) > most:
-        raise OSError(errno.EFBIG, f"it is larger than {most} bytes", str(path))
-    return data
-
-
-def read_json(path: Path, most: int = MOST_BYTES) -> Any:
-    """A file's JSON. Raises :class:`OSError` as :func:`read_bounded` does, :class:`ValueError` for what is no JSON."""
-    try:
-        return json.loads(read_bounded(path, most).decode("utf-8"))
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
 
 
 def left_behind(paths: Iterable[Path]) -> list[Path]:

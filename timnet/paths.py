@@ -7,9 +7,27 @@ that lines writers up, and the folder ``runs/``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from timnet.errors import RegistryError
 from timnet.files import in_fence
+from timnet.text import clean
+
+WORKERS = "workers"
+"""Where workers keep their files, among the folders of runs."""
+
+
+def plain(uid: str, whose: str) -> str:
+    """``uid`` where it can be the name of a file or folder of its own, and of no other.
+
+    Raises :class:`RegistryError` where it cannot: what lies at such paths is written to and deleted.
+    """
+    if not uid or uid in (".", "..", WORKERS) or "/" in uid or "\0" in uid or len(uid.encode("utf-8", "replace")) > 200:
+        raise RegistryError(
+            f"a {whose} has the uid {clean(uid)[:80]!r}, which cannot be the name of its files; "
+            "no timnet has written that row: do not trust this registry"
+        )
+    return uid
 
 
 def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
@@ -125,21 +143,30 @@ class RegistryPaths:
         return self.db.parent / "tuning" / study
 
     def run(self, uid: str) -> RunPaths:
-        """The paths of the run ``uid``."""
-        return RunPaths(self.runs / uid)
+        """The paths of the run ``uid``. Raises as :func:`plain` does."""
+        return RunPaths(self.runs / plain(uid, "run"))
 
     def worker_lock(self, uid: str) -> Path:
-        """Held by the worker ``uid`` while it lives."""
-        return self.runs / "workers" / f"{uid}.lock"
+        """Held by the worker ``uid`` while it lives. Raises as :func:`plain` does."""
+        return self.runs / WORKERS / f"{plain(uid, 'worker')}.lock"
 
     def worker_log(self, uid: str) -> Path:
-        """What a detached worker printed."""
-        return self.runs / "workers" / f"{uid}.log"
+        """What a detached worker printed. Raises as :func:`plain` does."""
+        return self.runs / WORKERS / f"{plain(uid, 'worker')}.log"
 
     def relative(self, path: Path) -> str:
         """``path`` as the registry stores it: relative to the registry's folder, so that both can move."""
         return path.relative_to(self.db.parent).as_posix()
 
     def resolve(self, stored: str) -> Path:
-        """The inverse of :meth:`relative`."""
+        """The inverse of :meth:`relative`.
+
+        Raises :class:`RegistryError` for a path that leads out of the registry's folder: no timnet writes such rows.
+        """
+        parts = PurePosixPath(stored).parts
+        if not parts or stored.startswith("/") or ".." in parts or "\0" in stored:
+            raise RegistryError(
+                f"a row names the file {clean(stored)[:80]!r}, which is not below the registry's folder; "
+                "no timnet has written that row: do not trust this registry"
+            )
         return self.db.parent / stored

@@ -11,10 +11,11 @@ such a column. The speaker is the column ``speaker`` of the same table, else of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from timnet.bounded import read_bounded
 from timnet.corpora.entries import ADVICE, Listing, entries_of
 from timnet.corpora.extras import need
 from timnet.corpora.findings import finding
@@ -24,6 +25,7 @@ from timnet.text import clean
 
 HEADER = "db.yaml"
 MOST_HEADER_BYTES = 4 * 2**20
+MOST_DEPTH = 40
 EMOTION, SPEAKER = "emotion", "speaker"
 _COLUMNS = {"file": "path", "start": "start", "end": "end", EMOTION: "label", SPEAKER: "speaker"}
 
@@ -46,20 +48,38 @@ def _tables(header: Path) -> dict[str, set[str]]:
     """The columns of every table, by its name."""
     yaml = need("yaml", "audformat", "reading audformat")
     place = clean(str(header))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # both are safe
     try:
-        with header.open("rb") as stream:
-            text = stream.read(MOST_HEADER_BYTES + 1)
-        if len(text) > MOST_HEADER_BYTES:
-            raise CorpusError(f"{place} is larger than {MOST_HEADER_BYTES >> 20} MiB; no database header is")
-        held = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # both are safe
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, CorpusError):
-            raise
-        raise CorpusError(f"cannot read {place} ({clean(str(error))[:120]}); {ADVICE}") from error
+        text = read_bounded(header, MOST_HEADER_BYTES)
+        _refuse_bombs(yaml.parse(text, loader), place)
+        held = yaml.load(text, loader)
+    except CorpusError:
+        raise
+    except (OSError, yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise CorpusError(f"cannot read {place} ({clean(_reason(error))[:120]}); {ADVICE}") from error
     tables = held.get("tables") if isinstance(held, dict) else None
     if not isinstance(tables, dict):
         raise CorpusError(f"{place} names no tables; {ADVICE}")
     return {str(name): _names(table) for name, table in tables.items()}
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _refuse_bombs(events: Iterable[Any], place: str) -> None:
+    """Refuse what makes a small text large: things in each other without end, and mappings merged into mappings.
+
+    The library in C has no limit to the first and ends the process; a merge copies, and copies of copies double.
+    """
+    depth = 0
+    for event in events:
+        kind = type(event).__name__
+        depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
+        if depth > MOST_DEPTH:
+            raise CorpusError(f"{place} is nested more than {MOST_DEPTH} times; no database header is")
+        if kind == "ScalarEvent" and (event.value == "<<" or (event.tag or "").endswith(":merge")):
+            raise CorpusError(f"{place} merges mappings (<<), which no database header needs; write them out")
 
 
 def _names(table: object) -> set[str]:

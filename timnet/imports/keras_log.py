@@ -23,7 +23,7 @@ MAX_EPOCHS = 1_000_000
 _NUMBER = r"(?:-?\d+\.\d{4}(?:e[+-]\d{2,3})?|nan|-?inf)"  # Keras prints %.4f, or %.4e below 0.001
 _STAMP = r"20\d\d-\d\d-\d\d "  # TensorFlow's own lines begin with the time, at times right behind a number
 _HEADER = re.compile(rf"Epoch (\d{{1,7}})/(\d{{1,7}}?)(?:\s*$|{_STAMP})")
-_BAR = re.compile(r"\s*(\d{1,9})/(\d{1,9})\s.*?\s(\d+)(us|ms|s)\b(?:\s(\d+)(us|ms|s)/step)?")
+_BAR = re.compile(r"\s*(\d{1,9})/(\d{1,9})\s.*?\s(\d{1,9})(us|ms|s)\b(?:\s(\d{1,9})(us|ms|s)/step)?")
 _METRIC = re.compile(rf"(?<!\w)(val_)?(loss|accuracy|acc|lr|learning_rate): ({_NUMBER})(?=\s|$|{_STAMP})")
 _CHECK = re.compile(r"Epoch (\d{1,7}): (.+)")
 _IMPROVED = re.compile(r"(\w{1,40}) improved (?:from \S+ )?to ([-+\d.e]{1,40}|-?inf), saving model")

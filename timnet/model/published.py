@@ -8,6 +8,7 @@ own network, and only after the shape was compared. Layers are mapped by the ord
 from __future__ import annotations
 
 import io
+import math
 import re
 import zipfile
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from timnet.bounded import read_bounded
 from timnet.errors import WeightsError
 from timnet.text import clean
 
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from timnet.model.network import TimNet
 
 MAX_FILE_BYTES = 64 * 2**20
+MAX_BYTES = 2**30
+MAX_FOLDS = 1000
+MAX_LAYERS = 10_000
+MAX_ARRAY = 10**6
+MAX_NUMBERS = 10**7
+"""Numbers in one file; the largest published network has about 200 000."""
 _FOLD_FILE = re.compile(r"(?P<folds>\d{1,4})-fold_weights_best_(?P<fold>\d{1,4})\.(?:hdf5|h5)")
 _NUMBERED = re.compile(r"(?P<kind>conv1d|batch_normalization|weight_layer|dense)(?:_(?P<number>\d+))?$")
 _PARTS = {
@@ -155,42 +163,62 @@ def name_and_seed(source: Path) -> tuple[str | None, int | None]:
 
 
 def _members(source: Path) -> list[tuple[int, int, bytes]]:
-    """``(folds promised by its name, fold, bytes)`` of every weights file, read with a bound on its size."""
-    if source.is_dir():
-        named = [(match, path) for path in sorted(source.rglob("*")) if (match := _FOLD_FILE.fullmatch(path.name))]
-        return [(*_numbers(match), _bounded(path, path.stat().st_size)) for match, path in named if path.is_file()]
+    """``(folds promised by its name, fold, bytes)`` of every weights file, read with bounds on each and on all."""
     try:
+        if source.is_dir():
+            return _in_folder(source)
+        if not source.is_file():  # reading a pipe would wait for ever
+            raise WeightsError(f"{clean(str(source))} is neither a file nor a folder; name the authors' zip of weights")
         with zipfile.ZipFile(source) as archive:
-            members = []
-            for info in archive.infolist():
-                match = _FOLD_FILE.fullmatch(info.filename.rpartition("/")[2])  # never "._10-fold..." of a Mac
-                if match is None or info.is_dir():
-                    continue
-                if info.file_size > MAX_FILE_BYTES:
-                    raise WeightsError(
-                        f"{clean(info.filename)} claims {info.file_size} bytes, too many for TIM-Net's weights"
-                    )
-                with archive.open(info) as member:
-                    members.append((*_numbers(match), member.read(MAX_FILE_BYTES)))
-            return members
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+            return _in_zip(archive)
+    except WeightsError:
+        raise
+    except OSError as error:
+        reason = clean(error.strerror or str(error))
+        raise WeightsError(f"cannot read {clean(str(source))} ({reason}); check the path") from error
+    except Exception as error:  # zipfile, zlib, lzma: each has errors of its own
+        reason = clean(str(error)) or type(error).__name__
         raise WeightsError(
-            f"{clean(str(source))} is no readable zip ({clean(str(error))}); download it again"
+            f"{clean(str(source))} is no readable zip, or damaged ({reason}); download it again"
         ) from error
-    except Exception as error:
-        if type(error).__module__ != "zlib":
-            raise
-        raise WeightsError(f"{clean(str(source))} is damaged ({clean(str(error))}); download it again") from error
+
+
+def _in_folder(folder: Path) -> list[tuple[int, int, bytes]]:
+    found: list[tuple[int, int, bytes]] = []
+    for path in sorted(folder.rglob("*")):
+        match = _FOLD_FILE.fullmatch(path.name)
+        if match is not None and path.is_file():
+            _refuse_large(path.name, path.stat().st_size, len(found))
+            found.append((*_numbers(match), read_bounded(path, MAX_FILE_BYTES)))
+    return found
+
+
+def _in_zip(archive: zipfile.ZipFile) -> list[tuple[int, int, bytes]]:
+    named = [
+        (match, info)
+        for info in archive.infolist()
+        if (match := _FOLD_FILE.fullmatch(info.filename.rpartition("/")[2])) is not None  # never a Mac's "._10-fold..."
+        and not info.is_dir()
+    ]
+    if sum(info.file_size for _, info in named) > MAX_BYTES:
+        raise WeightsError(f"it would take more than {MAX_BYTES} bytes, too many for TIM-Net's weights")
+    found: list[tuple[int, int, bytes]] = []
+    for match, info in named:
+        _refuse_large(info.filename, info.file_size, len(found))
+        with archive.open(info) as member:
+            found.append((*_numbers(match), member.read(MAX_FILE_BYTES)))
+    return found
+
+
+def _refuse_large(name: str, size: int, before: int) -> None:
+    if size > MAX_FILE_BYTES:
+        raise WeightsError(f"{clean(name)} claims {size} bytes, too many for TIM-Net's weights")
+    if before >= MAX_FOLDS:
+        raise WeightsError(f"there are more than {MAX_FOLDS} folds' weights; one experiment has fewer")
 
 
 def _numbers(name: re.Match[str]) -> tuple[int, int]:
     return int(name["folds"]), int(name["fold"])
-
-
-def _bounded(path: Path, size: int) -> bytes:
-    if size > MAX_FILE_BYTES:
-        raise WeightsError(f"{clean(str(path))} has {size} bytes, too many for TIM-Net's weights")
-    return path.read_bytes()
 
 
 def _read(data: bytes, where: str) -> dict[str, list[tuple[NDArray[np.float32], ...]]]:
@@ -198,18 +226,30 @@ def _read(data: bytes, where: str) -> dict[str, list[tuple[NDArray[np.float32], 
 
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
-            root = _group(file, "model_weights") if "model_weights" in file else file
-            groups = {str(name): match for name in root if (match := _NUMBERED.fullmatch(str(name)))}
-            by_kind: dict[str, list[tuple[NDArray[np.float32], ...]]] = {kind: [] for kind in _PARTS}
-            for name in sorted(groups, key=lambda name: int(groups[name]["number"] or 0)):
-                kind = groups[name]["kind"]
-                parts = _layer(_group(root, name), name, _PARTS[kind])
-                if parts is not None:
-                    by_kind[kind].append(parts)
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise WeightsError(f"{where} is no readable weights file ({clean(str(error))}); it may be truncated") from error
+            by_kind = _layers(_group(file, "model_weights") if "model_weights" in file else file)
+    except Exception as error:  # h5py passes on whatever the library meets in a damaged file
+        reason = clean(str(error))[:200] or type(error).__name__
+        raise WeightsError(f"{where} is no readable weights file ({reason}); it may be truncated") from error
     if not by_kind["dense"] or not by_kind["batch_normalization"]:
         raise WeightsError(f"{where} holds no TIM-Net weights")
+    return by_kind
+
+
+def _layers(root: h5py.Group) -> dict[str, list[tuple[NDArray[np.float32], ...]]]:
+    """The layers below ``root`` by kind. Raises where they are more than any TIM-Net has, among other things."""
+    if len(root) > MAX_LAYERS:
+        raise ValueError(f"it has {len(root)} layers, more than {MAX_LAYERS}")
+    groups = {str(name): match for name in root if (match := _NUMBERED.fullmatch(str(name)))}
+    by_kind: dict[str, list[tuple[NDArray[np.float32], ...]]] = {kind: [] for kind in _PARTS}
+    numbers = 0
+    for name in sorted(groups, key=lambda name: int(groups[name]["number"] or 0)):
+        kind = groups[name]["kind"]
+        parts = _layer(_group(root, name), name, _PARTS[kind])
+        if parts is not None:
+            numbers += sum(part.size for part in parts)
+            if numbers > MAX_NUMBERS:
+                raise ValueError(f"it has more than {MAX_NUMBERS} weights")
+            by_kind[kind].append(parts)
     return by_kind
 
 
@@ -225,8 +265,10 @@ def _array(dataset: Any, name: str) -> NDArray[np.float32]:
     import h5py
 
     plain = isinstance(dataset, h5py.Dataset) and not (dataset.is_virtual or dataset.external)
-    if not plain or dataset.dtype != np.float32 or not dataset.shape or dataset.size > 10**6:
+    if not plain or dataset.dtype != np.float32 or not dataset.shape or dataset.size > MAX_ARRAY:
         raise ValueError(f"{name} is not a plain float32 array of a sane size")
+    if math.prod(dataset.chunks or ()) > MAX_ARRAY:  # a chunk is unpacked whole, however little of it is used
+        raise ValueError(f"{name} is kept in chunks of an insane size")
     array = np.asarray(dataset[()], np.float32)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds numbers that are not finite")
