@@ -22,7 +22,7 @@ from timnet.records import CHECK_KINDS, Attempt, EventKind, Run, RunState
 from timnet.registry import Registry
 
 LOOK_SECONDS = 0.02
-GIVE_UP_SECONDS = 240.0
+GIVE_UP_SECONDS = 900.0
 WORKER = """
 import sys
 from timnet.queue import liveness, worker

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.skipif(not warm.possible(), reason="this system does no
 PRETENDED = "tests.faults.pretend"
 REAL = "timnet.training.warm"
 KILLS, FOLDS = 200, 10
+SECONDS_A_FOLD = 40
+"""Each is trained undisturbed too, so with little time there are fewer."""
+
 SMALL = {"tabs": 2, "filters": 4, "batch_size": 4, "check_every": 3, "dropout": 0.3}
 
 
@@ -64,6 +67,7 @@ class Story:
     kills: int
     seconds: float
     lives: float = 1.0
+    jobs: int = 2
 
 
 def compare(undisturbed: Path, disturbed: Path, epochs: int) -> None:
@@ -89,7 +93,14 @@ def storm(place: Path, story: Story) -> Seen:
         life = median(seconds_of(registry.results.attempts(run.id)[0]) for run in registry.runs.ls())
     killed = place / "killed" / "runs.db"
     seen = Storm(
-        killed, place / "cache", story.module, story.kills, life * story.lives, story.seconds, dice=random.Random()
+        killed,
+        place / "cache",
+        story.module,
+        story.kills,
+        life * story.lives,
+        story.seconds,
+        story.jobs,
+        dice=random.Random(),
     ).rage()
     compare(quiet, killed, story.epochs)
     assert seen.owners == 1
@@ -108,8 +119,8 @@ def test_runs_killed_at_random_moments_end_with_the_same_bits(swift: Path) -> No
 def test_200_kills_over_20_runs_with_a_pretended_network(
     swift: Path, seconds: float, figure: Callable[[str], None]
 ) -> None:
-    # a tenth of a life, so that each run is killed ten times before it ends
-    seen = storm(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, seconds=seconds, lives=0.2))
+    # at a tenth of a life on the average, so that each run is killed ten times before it ends
+    seen = storm(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, seconds=seconds, lives=0.2, jobs=8))
     figure(str(seen))
     assert seen.kills > KILLS / 10
 
@@ -119,6 +130,7 @@ def test_200_kills_over_20_runs_with_a_pretended_network(
 def test_as_many_kills_as_there_is_time_for_with_real_training(
     swift: Path, seconds: float, figure: Callable[[str], None]
 ) -> None:
-    seen = storm(swift, Story(real, REAL, 2, FOLDS, 12, kills=KILLS, seconds=seconds))
-    figure(str(seen))
+    folds = max(2, min(FOLDS, int(seconds // SECONDS_A_FOLD)))
+    seen = storm(swift, Story(real, REAL, 2, folds, 12, kills=KILLS, seconds=seconds))
+    figure(f"{2 * folds} runs, {seen}")
     assert seen.kills > 0
