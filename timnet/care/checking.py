@@ -12,6 +12,7 @@ from typing import Any
 
 from timnet.care.weights_files import why_unreadable
 from timnet.errors import RegistryError
+from timnet.paths import RegistryPaths
 from timnet.queue.liveness import is_held
 from timnet.registry import Registry
 from timnet.registry.about import newest_schema
@@ -127,10 +128,9 @@ def _by_run(files: list[NamedFile]) -> Iterator[list[NamedFile]]:
 def _about_files(registry: Registry, files: list[NamedFile], *, quick: bool) -> Iterator[Finding]:
     """What is wrong with the files that one run's rows name."""
     for one in files:
-        path = registry.paths.resolve(one.path)
         what = f"its {one.kind} weights" if one.checkpoint else f"its {one.kind}"
         what = "its resume point" if one.checkpoint and one.kind == "last" else what
-        problem = _problem(registry.paths.db.parent, path, one.bytes, quick=quick)
+        problem = _problem(registry.paths, one, quick=quick)
         if problem is not None:
             kind, text = problem
             yield Finding(kind, f"{what} {text}: {one.path}", _repair_of(one), one.run, one.run_id, one.path)
@@ -142,16 +142,21 @@ def _repair_of(one: NamedFile) -> str:
     return ""
 
 
-def _problem(folder: Path, path: Path, size: int, *, quick: bool) -> tuple[Kind, str] | None:
+def _problem(paths: RegistryPaths, one: NamedFile, *, quick: bool) -> tuple[Kind, str] | None:
     """What is wrong with one file, in words that fit behind "its final weights" as behind "its resume point"."""
-    if not path.resolve().is_relative_to(folder.resolve()):
-        return Kind.DAMAGED, "must lie in the registry's folder"
+    outside = Kind.DAMAGED, "must lie in the registry's folder"
+    try:
+        path = paths.resolve(one.path)
+    except RegistryError:
+        return outside
+    if not path.resolve().is_relative_to(paths.db.parent.resolve()):
+        return outside
     try:
         there = path.stat().st_size
     except OSError:
         return Kind.MISSING, "cannot be found"
-    if there != size:
-        return Kind.DAMAGED, f"should have {size} bytes, the file has {there}"
+    if there != one.bytes:
+        return Kind.DAMAGED, f"should have {one.bytes} bytes, the file has {there}"
     why = "" if quick else why_unreadable(path)
     return (Kind.DAMAGED, f"cannot be read ({why})") if why else None
 

@@ -130,7 +130,8 @@ class _Mending:
             yield f"{len(healed)} epoch{'' if len(healed) == 1 else 's'} brought back from its resume point"
 
     def _derive(self) -> Iterator[str]:
-        if self._repair.derive(self._run_id, self._best()):
+        history = self._history()
+        if self._repair.derive(self._run_id, self._best(), history[-1].metrics.epoch if history else 0):
             yield "its last, best and smoothed values computed anew from its epochs"
 
     def _best(self) -> Best | None:

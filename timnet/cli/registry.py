@@ -33,6 +33,9 @@ RESTORE_EXAMPLES = examples(
 VACUUM_EXAMPLES = examples("registry vacuum")
 GC_EXAMPLES = examples("registry gc", "registry gc --yes", "registry gc --features --trash 30 --yes")
 
+SHOWN = 30
+"""Lines that a person may read; the rest is for ``--json``."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -79,15 +82,19 @@ def _say_repaired(backup: Path | None, done: tuple[str, ...]) -> None:
         say("there is nothing that a repair could put right")
         return
     say(f"kept as it was: {backup}")
-    for line in done:
+    for line in done[:SHOWN]:
         say(f"  {line}")
+    if len(done) > SHOWN:
+        say(f"  and {len(done) - SHOWN} more; --json lists all")
 
 
 def _say_checked(found: Checked) -> None:
     from timnet.registry.check import Kind
 
-    for finding in found.findings:
+    for finding in found.findings[:SHOWN]:
         say(f"! {finding.line}{f' (--repair: {finding.repair})' if finding.repair else ''}")
+    if len(found.findings) > SHOWN:
+        say(f"and {len(found.findings) - SHOWN} more; --json lists all")
     for note in found.notes:
         say(note)
     if found.busy:

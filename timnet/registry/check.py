@@ -171,24 +171,22 @@ class Check:
 
     def _about_epochs(self, row: Row) -> Iterator[Finding]:
         last = row["last"] or 0
+        until = max(last, row["epoch"])
         foreign = row["source"] not in ("trained", "bundle")  # a log may begin anywhere
-        if row["n"] != last and not foreign:
-            gaps = self._gaps(row["id"])
-            text = f"{gaps} missing, of 1 to {last}"
+        if row["n"] != until and not foreign:
+            text = f"{self._gaps(row['id'], until)} missing, of 1 to {until}"
             yield _of(row, Kind.EPOCHS, text, "brought back from its resume point, where that has them")
-        if last != row["epoch"]:
+        if last > row["epoch"] or (foreign and last < row["epoch"]):
             text = f"it is said to be at epoch {row['epoch']}, and its last epoch is {last or 'none'}"
             yield _of(row, Kind.DERIVED, text, FROM_EPOCHS)
         if last > row["epochs"]:
             yield _of(row, Kind.EPOCHS, f"it has epoch {last} and was to have {row['epochs']}")
 
-    def _gaps(self, run_id: int) -> str:
-        """The epochs that are not there, as ``epoch 4 is`` or ``epochs 4, 7-9 are``."""
-        there = [
-            row[0] for row in self.db.tuples("SELECT epoch FROM epochs WHERE run_id = ? ORDER BY epoch", (run_id,))
-        ]
+    def _gaps(self, run_id: int, until: int) -> str:
+        """The epochs up to ``until`` that are not there, as ``epoch 4 is`` or ``epochs 4, 7-9 are``."""
+        there = self.db.tuples("SELECT epoch FROM epochs WHERE run_id = ? ORDER BY epoch", (run_id,))
         parts, expected = [], 1
-        for epoch in there:
+        for epoch in [*(row[0] for row in there), until + 1]:
             if epoch > expected:
                 parts.append(f"{expected}" if epoch == expected + 1 else f"{expected}-{epoch - 1}")
             expected = epoch + 1

@@ -59,18 +59,29 @@ class Repair:
                     )
         return [record.metrics.epoch for record in lost]
 
-    def derive(self, run_id: int, best: Best | None) -> bool:
-        """Compute anew what ``runs`` keeps of a run's epochs; ``best`` where it is known. False while it is running."""
+    def derive(self, run_id: int, best: Best | None, until: int) -> bool:
+        """Compute anew what ``runs`` keeps of a run's epochs; ``best`` where it is known. False while it is running.
+
+        A finished run that says it had more epochs than there are is believed, and left as it is, unless ``until``, the
+        last epoch of its resume point, says otherwise.
+        """
         with self.db.write():
-            run = self.db.row("SELECT state, best_epoch, best_value FROM runs WHERE id = ?", (run_id,))
+            run = self.db.row(
+                "SELECT state, coalesce(hidden_from, state) = 'done' AS done, epoch, best_epoch, best_value "
+                "FROM runs WHERE id = ?",
+                (run_id,),
+            )
             if run is None or run["state"] == "running":
                 return False
             last = self.db.row(
                 f"SELECT epoch, {', '.join(LAST)} FROM epochs WHERE run_id = ? ORDER BY epoch DESC LIMIT 1", (run_id,)
             )
+            there = last["epoch"] if last else 0
+            if run["done"] and there < run["epoch"] and until != there:
+                return False
             columns = ["epoch", *(f"last_{name}" for name in LAST), *COLUMNS, "best_epoch", "best_value"]
             values = [
-                last["epoch"] if last else 0,
+                there,
                 *(last[name] if last else None for name in LAST),
                 *of_run(self.db.connection, run_id).values(),
                 *(best or (run["best_epoch"], run["best_value"])),
