@@ -1,0 +1,126 @@
+"""Every reader of foreign bytes against some dozens of mutated files, and against all that has once broken one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.mutate import LONGEST, mutated, rezipped
+from tests.fuzz.reader import Reader, fault_of
+from tests.fuzz.readers import READERS
+from tests.fuzz.watch import watching
+from timnet.text import clean
+
+REGRESSIONS = Path(__file__).parent / "regressions"
+SECONDS = 10.0
+#: inputs in the short suite; a slow one gets few, as the long run gives it many
+FEW = {"registry": 6, "bundle": 12, "names": 4, "keras-log": 15, "sheet": 20, "audio": 25}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("CONFIG", "CACHE", "STATE", "DATA"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / kind))
+
+
+def bounded_fault(reader: Reader, data: bytes, folder: Path) -> str | None:
+    """As :func:`fault_of`, and an input may take some seconds of processor time at most."""
+
+    def too_long(*_: object) -> None:
+        raise AssertionError(f"{reader.name} takes longer than {SECONDS} s")
+
+    before = signal.signal(signal.SIGPROF, too_long)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        found = fault_of(reader, data, folder)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    return None if found is None else f"{found.kind}\n{found.text}"
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_mutated_files_are_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    reader = READERS[name]
+    for data in reader.seeds():
+        fault_of(reader, data, tmp_path)  # what is loaded is loaded now, and is not its doing
+    for data in reader.seeds():
+        assert bounded_fault(reader, data, tmp_path) is None
+    for number in range(FEW.get(name, 30)):
+        assert bounded_fault(reader, reader.input(0, number), tmp_path) is None, (
+            f"--only {name} --seed 0 --show {number}"
+        )
+
+
+@pytest.mark.parametrize("path", sorted(REGRESSIONS.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_what_once_broke_a_reader_does_not_again(path: Path, tmp_path: Path) -> None:
+    reader = READERS[path.parent.name]
+    fault_of(reader, reader.seeds()[0], tmp_path)
+    assert bounded_fault(reader, path.read_bytes(), tmp_path) is None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=400), name=st.sampled_from(["presets", "settings", "space", "keras-log-text", "features",
+                                                          "audformat", "arrays", "log", "memory", "receipt"]))  # fmt: skip
+def test_bytes_of_any_kind(data: bytes, name: str, tmp_path: Path) -> None:
+    assert bounded_fault(READERS[name], data, tmp_path) is None
+
+
+@given(st.text())
+def test_cleaned_text_is_one_harmless_line(text: str) -> None:
+    cleaned = clean(text)
+    assert len(cleaned) == len(text)
+    assert len(cleaned.splitlines()) <= 1
+    assert clean(cleaned) == cleaned
+    cleaned.encode()
+
+
+# the fuzzers themselves: a search that cannot find anything proves nothing
+
+
+def test_what_a_reader_must_not_do_is_seen(tmp_path: Path) -> None:
+    def runs(_: bytes, __: Path) -> None:
+        os.system("true")
+
+    def writes(_: bytes, folder: Path) -> None:
+        (folder.parent / "outside").write_bytes(b"")
+
+    def links(_: bytes, folder: Path) -> None:
+        os.symlink("/etc/passwd", folder.parent / "link")
+
+    def asks(_: bytes, __: Path) -> None:
+        with socket.socket() as one:
+            one.settimeout(0.1)
+            one.connect(("127.0.0.1", 9))
+
+    def breaks(_: bytes, __: Path) -> None:
+        raise KeyError("x")
+
+    def grows(_: bytes, __: Path) -> None:
+        bytearray(900 * 2**20)[::4096] = b"x" * (900 * 2**20 // 4096)
+
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    found = [fault_of(Reader("x", list, read), b"", inside) for read in (runs, writes, links, breaks, grows)]
+    assert [one and one.kind for one in found] == [
+        "did os.system", "did open", "did os.symlink", "KeyError in test_readers.py:breaks", "memory",
+    ]  # fmt: skip
+    with watching(inside) as seen, pytest.raises(OSError):
+        asks(b"", inside)
+    assert [one.split()[0] for one in seen] == ["socket.connect"]
+
+
+def test_an_input_has_a_number_and_a_bound() -> None:
+    reader = READERS["presets"]
+    assert reader.input(1, 7) == reader.input(1, 7) != reader.input(1, 8)
+    assert all(len(mutated(b"[" * 5000, Random(number))) <= LONGEST for number in range(200))
+    book = READERS["bundle"].seeds()[0]
+    changed = rezipped(book, Random(1), lambda members: members.update(x=b"y"))
+    assert changed != book
