@@ -64,6 +64,7 @@ class Trainer:
         from timnet.training.mean import MeanWeights
 
         self.rate = job.config.learning_rate
+        self.standard = None  # it trains on the features as they are
         self._utterances = len(job.data.labels)
         self._filters = job.config.filters
         self._batch = job.config.batch_size
