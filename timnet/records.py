@@ -195,8 +195,9 @@ MONITORS = (
     "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "inner_loss", "inner_accuracy", "inner_uar"
 )  # fmt: skip
 SELECTS = ("last", "best", "average")
-#: features as they are, or each coefficient with the mean 0 and the standard deviation 1 of a fold's training rows
-NORMALISATIONS = ("none", "training")
+#: features as they are; each coefficient with the mean 0 and the standard deviation 1 of a fold's training rows; or
+#: with the mean 0 and all divided by one number
+NORMALISATIONS = ("none", "training", "centred")
 #: one learning rate throughout, or one that falls along half a cosine
 SCHEDULES = ("constant", "cosine")
 #: the network as published, and the ablations of the paper
@@ -247,7 +248,7 @@ def _check_config(c: TrainingConfig) -> None:
     if c.monitor.startswith("inner_") and not c.inner:
         raise BadInput(f"monitor = {c.monitor} needs an inner validation set; add one, e.g. inner=0.1")
     if (c.mask_frames or c.mask_coefficients) and c.normalise == "none":
-        raise BadInput("masks need standardised features, in which 0 is the mean; add normalise=training")
+        raise BadInput("masks need standardised features, in which 0 is the mean; add normalise=centred or =training")
     if c.select == "average" and c.patience:
         raise BadInput("select = average needs to know the last epoch ahead; leave patience at 0")
 

@@ -36,12 +36,22 @@ def test_each_coefficient_has_mean_0_and_deviation_1_and_what_never_varies_is_le
     assert not applied[:, :, -1].any()
 
 
+def test_centred_coefficients_keep_their_proportions() -> None:
+    features = spread_out()
+    applied = Standard.of(Rows.all_of(features), alike=True).apply(features)
+    np.testing.assert_allclose(applied.mean((0, 1), dtype=np.float64), 0, atol=1e-4)
+    spread, before = applied.std((0, 1), dtype=np.float64), features.std((0, 1), dtype=np.float64)
+    np.testing.assert_allclose(spread / spread[0], before / before[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(np.square(spread).mean(), 1, rtol=1e-5)
+
+
 @pytest.mark.engine
-def test_the_stem_takes_the_standardisation_in() -> None:
+@pytest.mark.parametrize("alike", [False, True])
+def test_the_stem_takes_the_standardisation_in(alike: bool) -> None:
     from timnet.model.network import NetworkShape, TimNet
 
     features = spread_out()
-    standard = Standard.of(Rows.all_of(features))
+    standard = Standard.of(Rows.all_of(features), alike=alike)
     model = TimNet(NetworkShape(20, 5, tabs=2, filters=6))
     model.stem_bias.assign(np.random.default_rng(5).normal(size=model.stem_bias.shape))
     wanted = np.asarray(model(standard.apply(features))[0])

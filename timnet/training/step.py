@@ -80,7 +80,7 @@ class Trainer:
         self.optimizer = make_optimizer(config)
         self.optimizer.build(model.trainable_variables)
         self.rate = config.learning_rate
-        self.standard = Standard.of(rows) if config.normalise == "training" else None
+        self.standard = None if config.normalise == "none" else Standard.of(rows, alike=config.normalise == "centred")
         self._rows = rows
         self._targets = targets
         self._resident: Any = None
