@@ -15,11 +15,12 @@ import pytest
 from tests.faults.small_disk import SmallDisk
 from tests.faults.storm import outcome
 from tests.queue.processes import wait_until
-from tests.support import REPOSITORY, add_corpus, add_experiment, filled_registry
+from tests.support import PROOF, REPOSITORY, add_corpus, add_experiment, filled_registry
 from tests.training.conftest import make_corpus
 from timnet.corpora.service import add_corpus as register
 from timnet.errors import DiskFull
 from timnet.features.build import features_of
+from timnet.queue import liveness
 from timnet.queue.engines import warm
 from timnet.records import EventKind, RunState, TrainingConfig
 from timnet.registry import Registry
@@ -30,6 +31,7 @@ EPOCHS = 40
 WORKER = """
 import sys
 from timnet.queue import worker
+from timnet.queue import liveness
 from timnet.queue.engines import warm
 worker.DISK_FULL_SECONDS = 0.2
 warm.MODULE = "tests.faults.pretend"
@@ -204,6 +206,31 @@ def test_a_migration_and_an_export_without_room_leave_what_was_there(make_disk: 
     assert exported.read_text().count("\n") > 10
     with Registry.open(old) as registry:
         assert registry.db.number("SELECT count(*) FROM epochs") == 10_000
+
+
+def test_a_claim_without_room_lets_go_of_the_run_s_lock(tmp_path: Path) -> None:
+    """Else the worker itself would keep the run from ever being claimed."""
+    with Registry.open(tmp_path / "runs.db") as registry:
+        add_experiment(registry, add_corpus(registry), folds=2)
+        registry.db.connection.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON attempts BEGIN SELECT raise(FAIL, 'no room'); END"
+        )
+        paths = registry.paths.run(registry.runs.get("1.1").uid)
+
+        def claim():  # type: ignore[no-untyped-def]
+            return registry.runs.claim(
+                lambda uid: liveness.try_lock(registry.paths.run(uid).lock), PROOF, "local", None
+            )
+
+        with pytest.raises(sqlite3.IntegrityError, match="no room"):
+            claim()
+        assert not liveness.is_held(paths.lock)
+        assert registry.runs.get("1.1").state is RunState.QUEUED
+        registry.db.connection.execute("DROP TRIGGER no_room")
+        claimed = claim()
+        assert claimed is not None
+        assert liveness.is_held(paths.lock)
+        liveness.unlock(claimed[1])
 
 
 @pytest.mark.chaos(weight=0)
