@@ -27,7 +27,7 @@ def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
         with open(descriptor, "rb", closefd=False) as stream:
-            data = stream.read(most + 1)
+            data = stream.read(min(most, status.st_size) + 1)
     finally:
         os.close(descriptor)
     if len(data) > most:

@@ -40,7 +40,7 @@ def read_audformat(folder: Path) -> Listing:
     rows, unlabelled = _rows(folder, chosen)
     speakers = _speakers(folder, tables) if any(SPEAKER not in tables[name] for name in chosen) else {}
     for _, row in rows:
-        row["speaker"] = row.get("speaker") or speakers.get(row["path"], "")
+        row["speaker"] = row.get("speaker") or speakers.get(str(row.get("path")), "")
     return Listing(entries_of(HEADER, rows), tuple(finding("left out, without a label", unlabelled, ordinary=True)))
 
 

@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass
 
 _UNKNOWN_SIZE = 0xFFFF_FFFF  # what a writer leaves that could not seek back to its header
+LARGEST = 2**31
+"""Bytes of a recording; the longest that is decoded at once has fewer."""
 _FORMATS = ("WAV", "WAVEX", "RF64")
 
 

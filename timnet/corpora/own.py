@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from timnet.bounded import read_bounded
 from timnet.corpora import audformat, tables
 from timnet.corpora.audformat import read_audformat
-from timnet.corpora.audio import is_cut_short
+from timnet.corpora.audio import LARGEST, is_cut_short
 from timnet.corpora.check import CorpusCheck
 from timnet.corpora.entries import SHORTEST_SECONDS, Entry, Listing, refuse
 from timnet.corpora.findings import Finding, finding
@@ -172,7 +173,7 @@ def _open(path: Path) -> _File | str:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
             return "is not a regular file"
-        audio = path.read_bytes()
+        audio = read_bounded(path, LARGEST)
         info = soundfile.info(io.BytesIO(audio))
     except (OSError, ValueError) as error:
         return f"cannot be read ({clean(str(getattr(error, 'strerror', None) or error))})"

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from timnet.corpora.audio import Format, format_of, is_cut_short
+from timnet.bounded import read_bounded
+from timnet.corpora.audio import LARGEST, Format, format_of, is_cut_short
 from timnet.corpora.findings import Finding, finding
 from timnet.corpora.layout import CorpusSpec, Parsed
 from timnet.corpora.walk import Recognised, recognise
@@ -117,7 +118,7 @@ def _read(folder: Path, path: str, parsed: Parsed) -> Heard:
     try:
         if not stat.S_ISREG((folder / path).stat().st_mode):  # reading a pipe would wait for ever
             return Heard(path, parsed, "", fault="is not a regular file")
-        audio = (folder / path).read_bytes()
+        audio = read_bounded(folder / path, LARGEST)
     except OSError as error:
         return Heard(path, parsed, "", fault=f"cannot be read ({error.strerror})")
     sha256 = hashlib.sha256(audio).hexdigest()

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from timnet.bounded import read_bounded
 from timnet.errors import CorpusError
 from timnet.features.cepstrum import cepstrum
 from timnet.features.recipe import MfccRecipe
@@ -16,6 +17,11 @@ from timnet.text import clean
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+MOST_BYTES = 2**31
+MOST_SECONDS = 3 * 3600
+MOST_SAMPLES = 2**28
+"""Of all channels together: a gibibyte of float32."""
 
 
 def mfcc(
@@ -43,7 +49,7 @@ def signal_of_bytes(
     import soundfile
 
     try:
-        samples, rate = _decode(audio, start, end)
+        samples, rate = _decode(audio, name, start, end)
     except (soundfile.SoundFileError, EOFError) as error:
         raise CorpusError(f"{name} cannot be decoded as audio ({clean(str(error))}); restore or remove it") from error
     if not samples.size:
@@ -55,8 +61,11 @@ def signal_of_bytes(
     return _resample(_mono(samples), rate, recipe)
 
 
-def _decode(audio: bytes, start: float, end: float | None) -> tuple[NDArray[np.float32], int]:
-    """The samples from ``start`` to ``end`` seconds, float32 ``[samples, channels]``, and their rate in Hz."""
+def _decode(audio: bytes, name: str, start: float, end: float | None) -> tuple[NDArray[np.float32], int]:
+    """The samples from ``start`` to ``end`` seconds, float32 ``[samples, channels]``, and their rate in Hz.
+
+    Raises :class:`CorpusError` where the header claims more than is ever decoded: memory is taken for the claim.
+    """
     import soundfile
 
     with soundfile.SoundFile(io.BytesIO(audio)) as opened:
@@ -64,6 +73,12 @@ def _decode(audio: bytes, start: float, end: float | None) -> tuple[NDArray[np.f
         if start:
             opened.seek(int(start * rate))
         count = -1 if end is None else int((end - start) * rate)
+        claimed = opened.frames - opened.tell() if count < 0 else min(count, opened.frames)
+        if claimed * opened.channels > MOST_SAMPLES or claimed / rate > MOST_SECONDS:
+            raise CorpusError(
+                f"{name} claims {claimed / rate:.0f} s of {opened.channels} channels at {rate} Hz, more than is read "
+                f"at once ({MOST_SECONDS // 3600} h, {MOST_SAMPLES} samples); cut it"
+            )
         samples: NDArray[np.float32] = opened.read(count, dtype="float32", always_2d=True)
     return samples, rate
 
@@ -122,7 +137,7 @@ def read_audio(path: Path, sha256: str | None = None) -> bytes:
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
         raise CorpusError(f"{clean(str(path))} is not a regular file; restore or remove it")
     try:
-        audio = path.read_bytes()
+        audio = read_bounded(path, MOST_BYTES)
     except OSError as error:
         raise CorpusError(f"cannot read {clean(str(path))} ({error.strerror}); check the corpus folder") from error
     if sha256 is not None and hashlib.sha256(audio).hexdigest() != sha256:

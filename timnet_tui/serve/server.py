@@ -7,6 +7,7 @@ Nothing is loaded from elsewhere, and no address of a request is logged.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
+from aiohttp.http_exceptions import HttpProcessingError
 from textual_serve.download_manager import DownloadManager
 
 from timnet.errors import BadInput
@@ -22,6 +24,9 @@ from timnet_tui.serve.access import Access
 from timnet_tui.serve.session import Session, bounded
 
 SESSIONS_AT_MOST = 16
+CONNECTIONS_AT_MOST = 256
+#: how long the head of a request, or the form of a login, may take to come
+HEADER_SECONDS = 10.0
 WRONG_TOKEN_SECONDS = 1.0
 WRONG_AT_ONCE = 16
 PAGE = Path(__file__).parent / "page"
@@ -41,6 +46,20 @@ HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+class _Kinds(logging.Handler):
+    """Tells of a defect by its kind alone, and of what strangers send not at all."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.ERROR)
+        self._said = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line without a word of the request."""
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind is not None and not issubclass(kind, HttpProcessingError):
+            self._said(f"a request could not be answered ({kind.__name__})")
+
+
 class Server:
     """Serves the registry ``db``. ``say`` gets a line for the user."""
 
@@ -53,6 +72,8 @@ class Server:
         self._downloads = DownloadManager()
         self._sessions: dict[Session, web.WebSocketResponse] = {}
         self._wrong = 0
+        #: connections on which no whole request has come yet
+        self._silent: set[object] = set()
 
     def run(self) -> None:
         """Serve until a signal ends it: Ctrl-C, SIGTERM or SIGHUP. Raises :class:`BadInput` where it cannot listen."""
@@ -62,29 +83,51 @@ class Server:
         ended = asyncio.Event()
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(one, ended.set)
-        runner = web.AppRunner(self.application(), access_log=None, handle_signals=False, shutdown_timeout=5.0)
+        runner = web.AppRunner(
+            self.application(), access_log=None, logger=self._logger(), handle_signals=False, shutdown_timeout=5.0
+        )
         await runner.setup()
-        site = web.TCPSite(runner, self._access.host, self._port)
         try:
-            await site.start()
+            listening = await asyncio.get_running_loop().create_server(
+                lambda: self._greet(runner), self._access.host, self._port, backlog=CONNECTIONS_AT_MOST
+            )
         except (OSError, OverflowError) as error:
             await runner.cleanup()
             raise BadInput(
                 f"cannot serve on {self._access.host} port {self._port}: {getattr(error, 'strerror', None) or error}; "
                 "choose another with --host or --port"
             ) from None
-        self._say(f"{self._db} is served at {self._url(runner)} (Ctrl-C ends it)")
+        self._say(f"{self._db} is served at {_url(listening)} (Ctrl-C ends it)")
         if self._access.token is not None:
             self._say("visitors are asked for the token; or add it to the address once: /?token=...")
         try:
             await ended.wait()
         finally:
+            listening.close()
             await self._end_sessions()
             await runner.cleanup()
 
-    def _url(self, runner: web.AppRunner) -> str:
-        host, port = runner.addresses[0][:2]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    def _logger(self) -> logging.Logger:
+        """What aiohttp complains to: it would print requests that are none, and with them a token in their address."""
+        quiet = logging.Logger("timnet.serve", logging.ERROR)
+        quiet.addHandler(_Kinds(self._say))
+        return quiet
+
+    def _greet(self, runner: web.AppRunner) -> asyncio.BaseProtocol:
+        """What speaks with a new visitor: who says nothing for long, or comes when too many are here, is left."""
+        assert runner.server is not None
+        protocol = runner.server()
+        self._silent.add(protocol)
+        full = len(runner.server.connections) >= CONNECTIONS_AT_MOST
+        asyncio.get_running_loop().call_later(0 if full else HEADER_SECONDS, self._leave, protocol)
+        return protocol
+
+    def _leave(self, protocol: web.RequestHandler[Any]) -> None:
+        if protocol in self._silent:
+            self._silent.discard(protocol)
+            protocol.force_close()
+            if protocol.transport is not None:
+                protocol.transport.abort()
 
     def application(self) -> web.Application:
         """The routes behind the checks."""
@@ -107,6 +150,7 @@ class Server:
 
     @web.middleware
     async def _checked(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._silent.discard(request.protocol)
         headers = request.headers
         refusal = self._access.refusal(headers.get("Host"), headers.get("Origin"), request.remote)
         if refusal is not None:
@@ -129,8 +173,13 @@ class Server:
         return self._access.is_let_in(request.cookies.get(self._access.cookie_name))
 
     async def _log_in(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        token = form.get("token")
+        try:
+            async with asyncio.timeout(HEADER_SECONDS):
+                token = (await request.post()).get("token")
+        except web.HTTPException:
+            raise
+        except Exception:  # a form that does not come, or is none: aiohttp raises whatever it meets in it
+            return self._plain(400, "refused: no form came")
         return await self._let_in(request, token if isinstance(token, str) else "")
 
     async def _let_in(self, request: web.Request, token: str) -> web.StreamResponse:
@@ -244,6 +293,11 @@ class Server:
 
     def _see(self, path: str) -> web.Response:
         return web.Response(status=303, headers={**HEADERS, "Location": path})
+
+
+def _url(listening: asyncio.Server) -> str:
+    host, port = listening.sockets[0].getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
 def _size(width: str | None, height: str | None) -> tuple[int, int]:
