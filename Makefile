@@ -7,7 +7,7 @@ BIN := .venv/bin
 # without compiled modules every process that loads TensorFlow compiles thousands of them anew: ten seconds of CPU
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-long chaos lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
+.PHONY: help install demo test test-long chaos fuzz audit lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -16,6 +16,8 @@ help:
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-long      the tests that the others leave out: LaTeX compiled (installs TeX Live), all exports twice"
 	@echo "make chaos          processes killed, disks full, clocks set back, for ten minutes (MINUTES=60 for longer)"
+	@echo "make fuzz           a million mutated files through every reader of foreign bytes (INPUTS=10000 for fewer)"
+	@echo "make audit          known vulnerabilities of the locked dependencies, where that can be asked"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
 	@echo "make bench          how quick training, features and the rest are, beside the peers (about 20 minutes)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
@@ -65,6 +67,18 @@ MINUTES ?= 10
 
 chaos: install
 	TIMNET_CHAOS_MINUTES=$(MINUTES) $(BIN)/python -m pytest -m chaos tests/faults
+
+# INPUTS mutated files through every reader of foreign bytes: FUZZ="--only bundle --seed 2" for other ones
+INPUTS ?= 1000000
+
+fuzz: install
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS) $(FUZZ)
+
+# in an environment of its own, as it is no part of what it looks at
+audit: install
+	@test -x build/audit-venv/bin/pip-audit || { "$(PYTHON)" -m venv build/audit-venv && \
+		build/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit; }
+	@PATH="$(CURDIR)/build/audit-venv/bin:$$PATH" $(BIN)/python tools/audit.py requirements.lock
 
 lint: install
 	$(BIN)/ruff check .
