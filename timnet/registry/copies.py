@@ -15,6 +15,7 @@ from timnet.files import replacing
 from timnet.registry.schema import APPLICATION_ID
 
 _MAGIC = b"SQLite format 3\0"
+_PAGE_SIZE = slice(16, 18)
 _APPLICATION = slice(68, 72)
 _VERSIONS = 18
 """Where a SQLite file tells how it is to be written and read: two bytes, 1 each, or 2 each for WAL."""
@@ -57,6 +58,23 @@ def is_sqlite(path: Path) -> bool:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
+
+
+def is_cut(path: Path) -> bool:
+    """Whether a database ends within a page, and no log has the rest: SQLite would read the missing bytes as zeros.
+
+    It would even take a file of a single byte for a new database, and write over it.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    size = path.stat().st_size
+    if size == 0 or (log.exists() and log.stat().st_size):
+        return False
+    with path.open("rb") as stream:
+        head = stream.read(_PAGE_SIZE.stop)
+    if size < len(_MAGIC) and _MAGIC.startswith(head):
+        return True
+    page = int.from_bytes(head[_PAGE_SIZE], "big")
+    return head.startswith(_MAGIC) and size % (65_536 if page == 1 else max(page, 1)) != 0
 
 
 def is_registry(path: Path) -> bool:

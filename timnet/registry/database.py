@@ -18,11 +18,11 @@ from urllib.parse import quote
 
 from timnet.errors import RegistryError, RegistryGone
 from timnet.paths import RegistryPaths
-from timnet.registry.copies import dated, write_copy
+from timnet.registry.copies import dated, is_cut, write_copy
 from timnet.registry.filesystem import network_filesystem
 from timnet.registry.gate import Gate
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS, apply
-from timnet.registry.trouble import clear_errors
+from timnet.registry.trouble import clear_errors, what_to_do
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils
@@ -282,6 +282,8 @@ def _check_kind(path: Path) -> int:
         raise RegistryError(f"no registry at {path}; name another with --db, or queue something first")
     if path.is_dir():
         raise RegistryError(f"{path} is a folder, not a registry; name a file with --db")
+    if is_cut(path):
+        raise RegistryError(f"{path} is not a readable registry (its end is missing); {what_to_do(path)}")
     # with nobody writing, not even SQLite's own files are to appear beside a database that is perhaps foreign
     mode = "ro" if _wal_of(path).exists() else "ro&immutable=1"
     connection = sqlite3.connect(
