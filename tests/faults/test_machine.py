@@ -505,7 +505,7 @@ class Queue(RuleBasedStateMachine):
 
 
 def test_a_few_hundred_steps_do_not_diverge() -> None:
-    run_state_machine_as_test(Queue, settings=settings(max_examples=8, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(Queue, settings=settings(max_examples=10, stateful_step_count=40, deadline=None))
 
 
 @pytest.mark.chaos(weight=3)
