@@ -5,19 +5,20 @@ Called in a worker thread; each call opens its own connection.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timnet.errors import BadInput, TimnetError
+from timnet.errors import BadInput
 from timnet.queue import service
 from timnet.records import Run, RunState
 from timnet.registry import Registry
 from timnet.registry.completion import Values, values_of
 from timnet.text import clean
+from timnet_tui.attempts import attempt, failed, reason
 from timnet_tui.messages import CommandEnded, Undo
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def passing(db: Path, filter_text: str, most: int = MARKED_AT_MOST) -> Passing:
         with Registry.open_read_only(db) as registry:
             page = registry.pages.runs(filter_text, sort="created", descending=True, limit=most)
     except Exception as error:  # told to the user; the screen stays
-        return Passing(problem=_said(error))
+        return Passing(problem=reason(error))
     return Passing(page.runs, more=page.after)
 
 
@@ -80,7 +81,7 @@ def compared(db: Path, keys: Sequence[str]) -> Compared:
         with Registry.open_read_only(db) as registry:
             return Compared(compare(registry, keys))
     except Exception as error:  # told to the user; the screen stays
-        return Compared(problem=_said(error))
+        return Compared(problem=reason(error))
 
 
 def check_file(text: str) -> None:
@@ -99,7 +100,7 @@ def export_comparison(db: Path, keys: Sequence[str], path: Path) -> CommandEnded
         with Registry.open_read_only(db) as registry:
             return CommandEnded(f"wrote {clean(str(write_comparison(registry, keys, path).absolute()))}")
     except Exception as error:  # told to the user; the screen stays
-        return CommandEnded(_said(error), failed=True)
+        return failed(error)
 
 
 # tags, notes, pins
@@ -124,7 +125,7 @@ def tag(db: Path, ids: Sequence[int], text: str) -> CommandEnded:
         done = [f"{what} {' '.join(tags)}" for what, tags in (("added", add), ("took away", remove)) if tags]
         return CommandEnded(f"{named(ids)}: {', '.join(done) or 'nothing to do'}")
 
-    return _changed(db, change)
+    return attempt(db, change)
 
 
 def note_of(db: Path, ids: Sequence[int]) -> str:
@@ -146,7 +147,7 @@ def note(db: Path, ids: Sequence[int], text: str) -> CommandEnded:
         undo = Undo("the note", partial(_notes_back, db, before)) if any(before.values()) else None
         return CommandEnded(f"noted on {named(ids)}", undo=undo)
 
-    return _changed(db, change)
+    return attempt(db, change)
 
 
 def _notes_back(db: Path, notes: dict[int, str]) -> CommandEnded:
@@ -156,7 +157,7 @@ def _notes_back(db: Path, notes: dict[int, str]) -> CommandEnded:
                 registry.experiments.note(experiment_id, text)
         return CommandEnded(f"{named(tuple(notes))}: the earlier note is back")
 
-    return _changed(db, change)
+    return attempt(db, change)
 
 
 def pin(db: Path, ids: Sequence[int], *, pinned: bool) -> CommandEnded:
@@ -166,7 +167,7 @@ def pin(db: Path, ids: Sequence[int], *, pinned: bool) -> CommandEnded:
         registry.experiments.pin(ids, pinned=pinned)
         return CommandEnded(f"{'pinned' if pinned else 'unpinned'} {named(ids)}")
 
-    return _changed(db, change)
+    return attempt(db, change)
 
 
 # removal
@@ -189,7 +190,7 @@ def remove(db: Path, ids: Sequence[int]) -> CommandEnded:
         service.remove_experiments(registry, ids)
         return CommandEnded(f"removed {named(ids)}", undo=Undo(named(ids), partial(_restore, db, tuple(ids))))
 
-    return _changed(db, change)
+    return attempt(db, change)
 
 
 def _restore(db: Path, ids: Sequence[int]) -> CommandEnded:
@@ -197,18 +198,4 @@ def _restore(db: Path, ids: Sequence[int]) -> CommandEnded:
         service.restore_experiments(registry, ids)
         return CommandEnded(f"{named(ids)}: back again")
 
-    return _changed(db, change)
-
-
-def _changed(db: Path, change: Callable[[Registry], CommandEnded]) -> CommandEnded:
-    try:
-        if not db.exists():
-            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
-        with Registry.open(db) as registry:
-            return change(registry)
-    except Exception as error:  # told to the user; the screen stays
-        return CommandEnded(_said(error), failed=True)
-
-
-def _said(error: Exception) -> str:
-    return clean(str(error) if isinstance(error, TimnetError) else f"{type(error).__name__}: {error}")
+    return attempt(db, change)

@@ -6,56 +6,47 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from timnet.errors import TimnetError
 from timnet.queue import service
 from timnet.records import Run
 from timnet.registry import Registry
 from timnet.registry.taking_back import take_back
 from timnet.settings import Jobs
 from timnet.states import Command
-from timnet.text import clean
 from timnet_tui import wording
+from timnet_tui.attempts import attempt, failed
 from timnet_tui.messages import CommandEnded, Undo
 
 
 def apply(db: Path, command: Command, keys: Sequence[str]) -> CommandEnded:
     """Apply ``command`` to the runs that can take it, and say what happened."""
-    try:
-        if not db.exists():
-            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
-        with Registry.open(db) as registry, registry.db.write():
+
+    def job(registry: Registry) -> CommandEnded:
+        with registry.db.write():
             before = [registry.runs.get(key) for key in keys]
             outcomes, passed = service.command_where_it_applies(registry, command, keys)
-    except Exception as error:  # a failed command is told to the user, it does not end the screen
-        return _failed(error)
-    changed = {one.key for one in outcomes}
-    concerned = tuple(run for run in before if run.key in changed)
-    undo = Undo(f"the {command}", partial(unapply, db, command, concerned)) if concerned else None
-    return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes, undo=undo)
+        changed = {one.key for one in outcomes}
+        concerned = tuple(run for run in before if run.key in changed)
+        undo = Undo(f"the {command}", partial(unapply, db, command, concerned)) if concerned else None
+        return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes, undo=undo)
+
+    return attempt(db, job)
 
 
 def unapply(db: Path, command: Command, before: Sequence[Run]) -> CommandEnded:
     """Make runs what they were before ``command``, where nothing has happened to them since, and say what became so."""
-    try:
-        if not db.exists():
-            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
-        with Registry.open(db) as registry:
-            outcomes, passed = take_back(registry, command, before)
-    except Exception as error:  # as above
-        return _failed(error)
-    said = wording.outcome(outcomes, passed)
-    return CommandEnded(f"taken back; {said}" if outcomes else f"too late: {said}", failed=not outcomes)
+
+    def job(registry: Registry) -> CommandEnded:
+        outcomes, passed = take_back(registry, command, before)
+        said = wording.outcome(outcomes, passed)
+        return CommandEnded(f"taken back; {said}" if outcomes else f"too late: {said}", failed=not outcomes)
+
+    return attempt(db, job)
 
 
 def start_worker(db: Path, jobs: Jobs) -> CommandEnded:
     """Start a worker that outlives this terminal."""
     try:
         pid = service.start_worker(db, jobs)
-    except Exception as error:  # as above
-        return _failed(error)
+    except Exception as error:  # told to the user; the screen stays
+        return failed(error)
     return CommandEnded(f"a worker has started (pid {pid}, {wording.at_once(jobs)})")
-
-
-def _failed(error: Exception) -> CommandEnded:
-    text = str(error) if isinstance(error, TimnetError) else f"{type(error).__name__}: {error}"
-    return CommandEnded(clean(text), failed=True)

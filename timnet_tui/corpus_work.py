@@ -11,10 +11,11 @@ from typing import Any
 
 from timnet.corpora.check import CorpusCheck
 from timnet.corpora.organise import Outcome
-from timnet.errors import BadInput, TimnetError
+from timnet.errors import BadInput
 from timnet.registry import Registry
 from timnet.tasks import Progress
 from timnet.text import clean
+from timnet_tui.attempts import attempt
 from timnet_tui.jobs import Report
 from timnet_tui.looks.corpora import CorpusRow, not_registered
 from timnet_tui.messages import CommandEnded, Undo
@@ -87,24 +88,25 @@ def fetch(name: str, folder: Path, cache: Path, report: Report, stop: threading.
 
 def forget(db: Path, name: str) -> CommandEnded:
     """Take a corpus from the list; it can be taken back."""
-    try:
-        with opened(db) as registry:
-            corpus = registry.corpora.get(name)
-            registry.corpora.remove(name)
-    except Exception as error:  # told to the user; it does not end the screen
-        return failed(error)
-    undo = Undo(f"{name} in the list again", partial(remember, db, corpus.id))
-    return CommandEnded(f"{clean(name)} is forgotten here; its files and its experiments are as they were", undo=undo)
+
+    def job(registry: Registry) -> CommandEnded:
+        corpus = registry.corpora.get(name)
+        registry.corpora.remove(name)
+        undo = Undo(f"{name} in the list again", partial(remember, db, corpus.id))
+        told = f"{clean(name)} is forgotten here; its files and its experiments are as they were"
+        return CommandEnded(told, undo=undo)
+
+    return attempt(db, job)
 
 
 def remember(db: Path, version: int) -> CommandEnded:
     """Put a forgotten corpus back, as it was."""
-    try:
-        with opened(db) as registry:
-            corpus = registry.corpora.add(registry.corpora.by_id(version))
-    except Exception as error:  # as above
-        return failed(error)
-    return CommandEnded(f"{clean(corpus.name)} is in the list again")
+
+    def job(registry: Registry) -> CommandEnded:
+        corpus = registry.corpora.add(registry.corpora.by_id(version))
+        return CommandEnded(f"{clean(corpus.name)} is in the list again")
+
+    return attempt(db, job)
 
 
 def said(title: str, result: Any) -> str:
@@ -129,9 +131,3 @@ def opened(db: Path) -> Registry:
     if not db.exists():
         raise BadInput(f"{clean(str(db))} is not there")
     return Registry.open(db)
-
-
-def failed(error: Exception) -> CommandEnded:
-    """Why something could not be done, in one line."""
-    text = str(error) if isinstance(error, TimnetError) else f"{type(error).__name__}: {error}"
-    return CommandEnded(clean(text), failed=True)

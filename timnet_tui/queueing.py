@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from timnet.errors import TimnetError
 from timnet.queue import service
 from timnet.queue.plan import Request, plan, take_back
 from timnet.records import Worker
 from timnet.registry import Registry
 from timnet.registry.lineup import Held, Move, Spot
 from timnet.settings import Jobs
-from timnet.text import clean
+from timnet_tui.attempts import attempt
 from timnet_tui.messages import CommandEnded, Undo
 
 
@@ -24,18 +23,6 @@ class Queued:
 
     ended: CommandEnded
     ids: tuple[int, ...] = ()
-
-
-def attempt(db: Path, job: Callable[[Registry], CommandEnded]) -> CommandEnded:
-    """Do ``job``; whatever goes wrong is told to the user and does not end the screen."""
-    try:
-        if not db.exists():
-            return CommandEnded(f"{clean(str(db))} is gone", failed=True)
-        with Registry.open(db) as registry:
-            return job(registry)
-    except Exception as error:
-        text = str(error) if isinstance(error, TimnetError) else f"{type(error).__name__}: {error}"
-        return CommandEnded(clean(text), failed=True)
 
 
 def queue_experiments(db: Path, request: Request, jobs: Jobs | None) -> Queued:
