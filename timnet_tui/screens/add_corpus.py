@@ -16,7 +16,8 @@ from timnet.corpora.spec import KNOWN, canonical
 from timnet.registry import Registry
 from timnet.sources import Source, name_of, read_source, register_source
 from timnet.text import clean
-from timnet_tui.corpus_work import counting, failed
+from timnet_tui.attempts import failed
+from timnet_tui.corpus_work import counting
 from timnet_tui.jobs import Job, Report, Work
 from timnet_tui.messages import CommandEnded
 from timnet_tui.palette import palette_of
@@ -154,13 +155,9 @@ class AddCorpus(WorkingDialog[str | None]):
             self.say("")
             self.begin(title, work, kind)
 
-    def ended(self, job: Job) -> None:
+    def finished(self, job: Job) -> None:
         """Show what came of it."""
-        if job.problem:
-            self.say(job.problem, wrong=True)
-        elif not job.done:
-            self.say("stopped")
-        elif job.subject == GUESS:
+        if job.subject == GUESS:
             self._guessed(job.result)
         else:
             self._found(job.result)

@@ -58,6 +58,7 @@ class ExportDialog(WorkingDialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("Y", "copy", "copy the path"),
     ]
+    STOPPED = "stopped; nothing was left half-written"
 
     def __init__(self, subject: Subject) -> None:
         super().__init__()
@@ -157,13 +158,9 @@ class ExportDialog(WorkingDialog[None]):
             self._forget()
             self.begin("export", partial(_there, self._timnet.db, self.order), "look")
 
-    def ended(self, job: Job) -> None:
-        """Go on, or tell how it ended."""
-        if job.problem:
-            self.say(job.problem, wrong=True)
-        elif not job.done:
-            self.say("stopped; nothing was left half-written")
-        elif job.subject == "look":
+    def finished(self, job: Job) -> None:
+        """Go on, or tell what was written."""
+        if job.subject == "look":
             order, there = job.result
             self._ask(order, there)
         else:

@@ -34,6 +34,8 @@ LOGS, SHEETS = (".txt", ".log"), (".xlsx",)
 class ImportDialog(WorkingDialog[None]):
     """Asks for the files, imports with a bar, and says what came of it."""
 
+    STOPPED = "stopped; nothing was recorded"
+
     def compose(self) -> ComposeResult:
         """The files, the corpus, and what came of it."""
         with Vertical(classes="form"):
@@ -96,15 +98,10 @@ class ImportDialog(WorkingDialog[None]):
             self.say("")
             self.begin(f"import {source.name}", work)
 
-    def ended(self, job: Job) -> None:
-        """Say what came of it; an import that is done closes this."""
-        if job.problem:
-            self.say(job.problem, wrong=True)
-        elif not job.done:
-            self.say("stopped; nothing was recorded")
-        else:
-            cast("TimnetApp", self.app).on_command_ended(CommandEnded(job.result))
-            self.dismiss(None)
+    def finished(self, job: Job) -> None:
+        """An import that is done closes this."""
+        cast("TimnetApp", self.app).on_command_ended(CommandEnded(job.result))
+        self.dismiss(None)
 
 
 def import_log(db: Path, source: Path, corpus: str, sheets: Path | None, report: Report, stop: threading.Event) -> str:  # noqa: ARG001 - it is quick, and all or nothing

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 
 class WorkingDialog(ModalScreen[Result]):
-    """Its form has a :class:`JobLines` and a ``#said``.
+    """Its form has a :class:`JobLines` and a ``#said``; what comes of its work goes to :meth:`finished`.
 
     It is ``busy`` until a job's end has been seen *here*, not only in the thread: a second Enter just then would
     begin the same work again, and a click on what the first one offers would come to nothing.
@@ -30,6 +30,8 @@ class WorkingDialog(ModalScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave")]
     #: seconds that closing waits for work that has something to clear up, such as a child process
     PATIENCE: ClassVar[float] = 2.0
+    #: what is said of work that was stopped
+    STOPPED: ClassVar[str] = "stopped"
 
     def __init__(self) -> None:
         super().__init__()
@@ -57,11 +59,16 @@ class WorkingDialog(ModalScreen[Result]):
         event.stop()
         self._at = None
         self.query_one(JobLines).look()
-        self.ended(event.job)
+        if event.job.problem:
+            self.say(event.job.problem, wrong=True)
+        elif not event.job.done:
+            self.say(self.STOPPED)
+        else:
+            self.finished(event.job)
 
     @abstractmethod
-    def ended(self, job: Job) -> None:
-        """Something came of it, or nothing."""
+    def finished(self, job: Job) -> None:
+        """Something came of it: its ``result``."""
 
     def say(self, text: str, *, wrong: bool = False) -> None:
         """One answer, in place of the one before."""
