@@ -29,13 +29,11 @@ END_TITLE = "UAR % ± sd    n"
 class GridLayout:
     """``columns`` are the widths of the head; ``cells_x`` and ``cells_width`` say where folds are shown.
 
-    ``natural`` is the width at which every experiment would be one line, ``two_lines`` that at which what it is and
-    its mean stand whole above its folds.
+    ``natural`` is the width at which every experiment would be one line.
     """
 
     width: int
     natural: int
-    two_lines: int
     stacked: bool
     columns: tuple[int, ...]
     folds: int
@@ -47,6 +45,11 @@ class GridLayout:
     def lines(self) -> int:
         """Lines an experiment takes."""
         return 2 if self.stacked else 1
+
+    @property
+    def two_lines(self) -> int:
+        """The width at which what an experiment is and its mean stand whole above its folds."""
+        return self.natural - self.cells_total
 
     @property
     def cells_total(self) -> int:
@@ -115,12 +118,11 @@ def layout(widths: Widths, width: int) -> GridLayout:
     """The layout for a grid of ``width`` cells."""
     columns, folds, end = widths.columns, widths.folds, widths.end
     natural = GUTTER + _head_width(columns) + folds * STRIDE + 1 + 1 + end
-    two_lines = GUTTER + _head_width(columns) + end + 1
     if natural <= width:
         cells_x = GUTTER + _head_width(columns)
-        return GridLayout(width, natural, two_lines, False, columns, folds, cells_x, folds * STRIDE + 1, end)
+        return GridLayout(width, natural, False, columns, folds, cells_x, folds * STRIDE + 1, end)
     columns = _shrunk(columns, width - GUTTER - end - 1)
-    return GridLayout(width, natural, two_lines, True, columns, folds, INDENT, max(STRIDE + 1, width - INDENT), end)
+    return GridLayout(width, natural, True, columns, folds, INDENT, max(STRIDE + 1, width - INDENT), end)
 
 
 def _shrunk(columns: tuple[int, ...], room: int) -> tuple[int, ...]:
