@@ -16,6 +16,7 @@ from timnet_tui.palette import palette_of
 from timnet_tui.widgets.drawn import DrawnLines
 from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, Widths, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
+from timnet_tui.widgets.paged import at_place
 
 
 class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
@@ -58,7 +59,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self._widths = self._widths.grown([row for row in page.rows if id(row) not in known])
         self._lay_out()
         for place in self._in_view():
-            if _at(before, place) is not self._row_at(place):
+            if at_place(before.rows, before.first, place) is not self._row_at(place):
                 self._refresh_place(place)
         if page.total:
             self._choose_again()
@@ -206,7 +207,7 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         self.scroll_to(x, y, animate=False, force=True)
 
     def _row_at(self, place: int) -> ExperimentRow | None:
-        return _at(self._page, place)
+        return at_place(self._page.rows, self._page.first, place)
 
     def _row_of(self, experiment_id: int) -> tuple[int, ExperimentRow] | None:
         found = (
@@ -281,11 +282,6 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
         y = (place + 2) * self._layout.lines - 1 - self.scroll_offset.y
         x = self._layout.cells_x + (fold - 1) * STRIDE - self.scroll_offset.x
         return Region(x, y, STRIDE + 1, 1)
-
-
-def _at(page: GridPage, place: int) -> ExperimentRow | None:
-    index = place - page.first
-    return page.rows[index] if 0 <= index < len(page.rows) else None
 
 
 def _first_choice(page: GridPage) -> tuple[int, ExperimentRow, int]:

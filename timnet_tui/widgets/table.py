@@ -18,6 +18,7 @@ from textual.strip import Strip
 from timnet_tui.palette import RGB, Palette, palette_of
 from timnet_tui.render import fit, style
 from timnet_tui.widgets.drawn import DrawnLines
+from timnet_tui.widgets.paged import at_place
 
 #: before the first column: where the selection and marks are shown
 GUTTER = 2
@@ -153,7 +154,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         self._grow([row for row in page.rows if id(row) not in known])
         top = self.scroll_offset.y
         for place in range(top, top + self.size.height):
-            if _at(before, place) is not self.at_hand(place):
+            if at_place(before.rows, before.first, place) is not self.at_hand(place):
                 self._refresh_line(place)
         if page.total:
             self._choose_again()
@@ -263,7 +264,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
 
     def at_hand(self, place: int) -> Row | None:
         """The row at a place, where the page holds it."""
-        return _at(self._page, place)
+        return at_place(self._page.rows, self._page.first, place)
 
     def move(self, rows: int) -> None:
         """Move the selection, as far as there are rows."""
@@ -446,11 +447,6 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def _whole(self, segments: list[Segment], base: Style) -> Strip:
         width = self.size.width
         return Strip(segments).adjust_cell_length(width, base).crop(0, width).apply_style(base)
-
-
-def _at(page: Page[Row], place: int) -> Row | None:
-    index = place - page.first
-    return page.rows[index] if 0 <= index < len(page.rows) else None
 
 
 def _aligned(text: str, width: int, column: Column) -> str:
