@@ -84,35 +84,32 @@ class Walk:
         That one is None where the part ends before.
         """
         [part, *_] = self._parts
-        own, known = self._own()
-        where = " AND ".join([part.sql, *own])
+        next_, parameters = self._next(part)
         columns = ", ".join(f"runs.{column}" for column in self._order.columns)
-        next_ = f"FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT"
-        parameters = (*part.parameters, *known)
-        source = f"(SELECT id {next_} ?) AS near CROSS JOIN runs ON runs.id = near.id"
-        found = self._one(part, source, (*parameters, reach), limit)
+        found = self._one(part, _near(next_), (*parameters, reach), limit)
         last = self._db.tuples(f"SELECT {columns} {next_} 1 OFFSET ?", (*parameters, reach - 1))
         return found, last[0] if last else None
-
-    def _own(self) -> tuple[list[str], tuple[Any, ...]]:
-        """What the index itself can tell: asked before the runs are counted."""
-        own = [term for term in self._condition.of_runs if term.column == self._order.columns[0]]
-        return [term.sql for term in own], tuple(value for term in own for value in term.parameters)
 
     def near(self, reach: int, limit: int) -> list[Place]:
         """The runs that pass among the next ``reach`` of the list; the last of them are perhaps not the next of all."""
         found: list[Place] = []
-        own, known = self._own()
         for part in self._parts:
             if reach <= 0 or len(found) >= limit:
                 break
-            where = " AND ".join([part.sql, *own])
-            next_ = f"SELECT id FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT ?"
-            source = f"({next_}) AS near CROSS JOIN runs ON runs.id = near.id"
-            parameters = (*part.parameters, *known, reach)
-            found += self._one(part, source, parameters, limit - len(found))
-            reach -= self._db.number(f"SELECT count(*) FROM ({next_})", parameters)
+            next_, parameters = self._next(part)
+            found += self._one(part, _near(next_), (*parameters, reach), limit - len(found))
+            reach -= self._db.number(f"SELECT count(*) FROM (SELECT id {next_} ?)", (*parameters, reach))
         return found
+
+    def _next(self, part: Stretch) -> tuple[str, tuple[Any, ...]]:
+        """Reads the next runs of a part along the index, for between a SELECT and the number for its LIMIT.
+
+        What the index itself can tell is asked before the runs are counted.
+        """
+        own = [term for term in self._condition.of_runs if term.column == self._order.columns[0]]
+        where = " AND ".join([part.sql, *(term.sql for term in own)])
+        parameters = (*part.parameters, *(value for term in own for value in term.parameters))
+        return f"FROM runs INDEXED BY {self._order.index} WHERE {where} ORDER BY {part.by} LIMIT", parameters
 
     def _read(self, source: str, parameters: tuple[Any, ...], limit: int | None) -> list[Place]:
         found: list[Place] = []
@@ -128,6 +125,10 @@ class Walk:
             f"WHERE runs.hidden = 0 AND {part.sql} AND {self._condition.sql} ORDER BY {part.by} LIMIT ?",
             (*parameters, *part.parameters, *self._condition.parameters, limit),
         )
+
+
+def _near(next_: str) -> str:
+    return f"(SELECT id {next_} ?) AS near CROSS JOIN runs ON runs.id = near.id"
 
 
 def narrow(db: Database, condition: Condition, few: int) -> Narrow | None:

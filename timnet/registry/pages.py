@@ -119,12 +119,10 @@ class Pages:
     def rank(self, cursor: Cursor, filter_text: str = "", *, sort: str = "id", descending: bool = False) -> int:
         """How many runs of the list come before a place."""
         one = _List(parse(filter_text), order_of(sort), descending)
-        few = narrow(self.db, one.condition, SOME)
-        conditions = [_and(one.condition, part) for part in one.parts(cursor, backwards=True)]
-        if few is not None:
-            return sum(self._count(condition, few) for condition in conditions)
-        if not one.condition.terms:
-            return sum(self._visible(condition) for condition in conditions)
+        conditions = _preceding(one, cursor)
+        known = self._rank_of_few(one, conditions, SOME)
+        if known is not None:
+            return known
         sql, parameters = _either(conditions)
         return self.db.number(  # in the table's own order, which takes less than jumping about in it
             f"SELECT count(*) FROM runs NOT INDEXED WHERE hidden = 0 AND {sql}", parameters
@@ -145,13 +143,9 @@ class Pages:
     ) -> Generator[int, None, int]:
         """Like :meth:`rank`, in short steps."""
         one = _List(parse(filter_text), order_of(sort), descending)
-        few = narrow(self.db, one.condition, FEW)
-        conditions = [_and(one.condition, part) for part in one.parts(cursor, backwards=True)]
-        if few is not None:
-            return sum(self._count(condition, few) for condition in conditions)
-        if not one.condition.terms:
-            return sum(self._visible(condition) for condition in conditions)
-        return (yield from tally(self.db, *_either(conditions)))
+        conditions = _preceding(one, cursor)
+        known = self._rank_of_few(one, conditions, FEW)
+        return known if known is not None else (yield from tally(self.db, *_either(conditions)))
 
     def page_of(self, search: Search) -> RunPage:
         """The runs that a search has found so far, in the order of the list."""
@@ -176,6 +170,15 @@ class Pages:
     def load(self) -> Load:
         """What is still to be trained, and at which pace."""
         return load(self.db)
+
+    def _rank_of_few(self, one: _List, conditions: Sequence[_Both], most: int) -> int | None:
+        """How many runs pass one of ``conditions``; None where neither an index nor fewer than ``most`` runs tell."""
+        few = narrow(self.db, one.condition, most)
+        if few is not None:
+            return sum(self._count(condition, few) for condition in conditions)
+        if not one.condition.terms:
+            return sum(self._visible(condition) for condition in conditions)
+        return None
 
     def _walk(self, one: _List, parts: list[Stretch], limit: int) -> list[Place]:
         return walk(self.db, one.condition, parts, one.order, limit)
@@ -237,5 +240,10 @@ def _either(conditions: Sequence[_Sql]) -> tuple[str, tuple[Any, ...]]:
     return f"({sql})", tuple(value for condition in conditions for value in condition.parameters)
 
 
-def _and(condition: Condition, part: Stretch) -> _Both:
-    return _Both(f"{part.sql} AND {condition.sql}", (*part.parameters, *condition.parameters))
+def _preceding(one: _List, cursor: Cursor) -> list[_Both]:
+    """What the runs pass that come before a place in the list."""
+    own = one.condition
+    return [
+        _Both(f"{part.sql} AND {own.sql}", (*part.parameters, *own.parameters))
+        for part in one.parts(cursor, backwards=True)
+    ]
