@@ -89,13 +89,13 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "fast",
-            "80 epochs: standardised and masked features, batch 16, a cosine schedule, as inner validation sets of"
+            "80 epochs: centred and masked features, batch 16, a cosine schedule, as inner validation sets of"
             " EMODB chose them (docs/results.md)",
             config=TrainingConfig(
-                normalise="training",
+                normalise="centred",
                 mask_frames=40,
                 mask_coefficients=8,
-                learning_rate=2e-3,
+                learning_rate=4e-3,
                 schedule="cosine",
                 warmup=0.1,
                 batch_size=16,
