@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -43,8 +45,8 @@ class Place:
         self.registry = Registry.open(folder / "runs.db")
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def queue(self, *deeds: str) -> None:
-        config = TrainingConfig(epochs=6, batch_size=4, filters=6)
+    def queue(self, *deeds: str, epochs: int = 6) -> None:
+        config = TrainingConfig(epochs=epochs, batch_size=4, filters=6)
         corpus = add_corpus(self.registry, utterances=28)
         for deed in deeds:
             add_experiment(self.registry, corpus, config=config, folds=2, only=(1,), note=deed)
@@ -174,3 +176,23 @@ def test_no_process_outlives_a_killed_worker_and_no_later_pid_fools_anybody(plac
     assert "queued" in looked.stdout
     assert (place.run(1).state, place.run(1).epoch) == (RunState.QUEUED, 2)
     assert liveness.workers(place.registry) == []
+
+
+@pytest.mark.chaos(weight=0)
+def test_how_soon_another_worker_goes_on_with_a_killed_one_s_run(place: Place, figure: Callable[[str], None]) -> None:
+    place.queue("slow", epochs=1000)
+    place.work("--stay")
+    took = []
+    for attempt in range(1, 9):
+        place.until(lambda: place.run(1).attempt == attempt and place.run(1).pid, "for the run to be taken")  # noqa: B023
+        owner = place.workers[-1]
+        place.work("--stay")
+        place.until(lambda: len(liveness.workers(place.registry)) == 2, "for the next worker")
+        owner.kill()
+        began = time.monotonic()
+        place.until(lambda: place.run(1).attempt > attempt, "for the run to be taken over")  # noqa: B023
+        took.append(time.monotonic() - began)
+        owner.wait()
+    figure(
+        f"{len(took)} workers killed, taken over after {sorted(took)[len(took) // 2]:.2f} s, at most {max(took):.2f} s"
+    )
