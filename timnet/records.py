@@ -111,7 +111,8 @@ class TrainingConfig:
     :data:`VARIANTS`; ``inner`` is the share of the training rows kept out as an inner validation set;
     ``average`` is how many last epochs' weights are averaged where ``select`` is ``average``. ``normalise`` is one of
     :data:`NORMALISATIONS`, ``schedule`` one of :data:`SCHEDULES`, and ``warmup`` the share of the
-    training over which the learning rate rises. ``mask_frames`` and ``mask_coefficients`` are the most frames in a row
+    training over which the learning rate rises. ``validate_every`` is how often the test fold and the inner validation
+    set are asked while it trains. ``mask_frames`` and ``mask_coefficients`` are the most frames in a row
     and coefficients in a row that each training utterance loses in an epoch.
     """
 
@@ -136,6 +137,7 @@ class TrainingConfig:
     epochs: int = 500
     label_smoothing: float = 0.1
     # the checkpoint rule
+    validate_every: int = 1
     check_every: int = 1
     check_from: int = 1
     monitor: str = "val_loss"
@@ -228,6 +230,7 @@ def _check_config(c: TrainingConfig) -> None:
         ("epochs", 1 <= c.epochs <= 1_000_000, "1 to 1000000"),
         ("warmup", 0 <= c.warmup <= 0.5, "a share of the training from 0 to 0.5"),
         ("label_smoothing", 0 <= c.label_smoothing < 1, "0 up to, not including, 1"),
+        ("validate_every", c.validate_every >= 1, "1 or more"),
         ("check_every", c.check_every >= 1, "1 or more"),
         ("check_from", c.check_from >= 1, "1 or more"),
         ("monitor", c.monitor in MONITORS, ", ".join(MONITORS)),
@@ -358,6 +361,11 @@ class EpochMetrics:
     inner_loss: float | None = None
     inner_accuracy: float | None = None
     inner_uar: float | None = None
+
+    @property
+    def validated(self) -> bool:
+        """Whether the test fold was asked after this epoch; its accuracy is a number whatever its loss is."""
+        return self.val_accuracy is not None
 
 
 @dataclass(frozen=True, slots=True)

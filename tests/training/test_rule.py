@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timnet.records import MONITORS, EpochMetrics, EventKind, TrainingConfig
-from timnet.training.rule import BestSoFar, Verdict, judge
+from timnet.training.rule import BestSoFar, Verdict, is_checked, is_validated, judge
 
 
 def metrics(epoch: int, monitor: str, value: float | None) -> EpochMetrics:
@@ -133,3 +133,11 @@ def test_a_configuration_without_patience_never_stops() -> None:
     for every, start in itertools.product((1, 5), (1, 7)):
         config = TrainingConfig(patience=0, check_every=every, check_from=start)
         assert not any(verdict.stop for verdict in judged(config, [1.0] * 300))
+
+
+def test_validated_every_n_epochs_and_at_the_last_and_checked_nowhere_else() -> None:
+    config = TrainingConfig(epochs=11, validate_every=3, check_every=2, monitor="val_uar")
+    assert [epoch for epoch in range(1, 12) if is_validated(config, epoch)] == [3, 6, 9, 11]
+    assert [epoch for epoch in range(1, 12) if is_checked(config, epoch)] == [6]
+    trained = replace(config, monitor="loss")
+    assert [epoch for epoch in range(1, 12) if is_checked(trained, epoch)] == [2, 4, 6, 8, 10]

@@ -30,7 +30,7 @@ class ExperimentOptions:
     preset: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Named settings: github, seed, demo; several with commas.",
+            metavar="NAME", help="Named settings: github, fast, seed, demo; several with commas.",
             autocompletion=complete.presets,
         ),
     ] = "github"  # fmt: skip
@@ -51,6 +51,10 @@ class ExperimentOptions:
             autocompletion=complete.settings,
         ),
     ] = None  # fmt: skip
+    validate_every: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Ask test fold and inner set every N epochs, and at the last."),
+    ] = None
     check_every: Annotated[int | None, typer.Option(metavar="N", help="Check for improvement every N epochs.")] = None
     check_from: Annotated[int | None, typer.Option(metavar="N", help="... from epoch N on.")] = None
     monitor: Annotated[
@@ -119,7 +123,10 @@ class ExperimentOptions:
 
     def _rule(self) -> tuple[tuple[str, Any], ...]:
         """What was given of the checkpoint rule."""
-        names = ("check_every", "check_from", "monitor", "min_delta", "patience", "select", "average", "inner")
+        names = (
+            "validate_every", "check_every", "check_from", "monitor", "min_delta", "patience",
+            "select", "average", "inner",
+        )  # fmt: skip
         return tuple((name, getattr(self, name)) for name in names if getattr(self, name) is not None)
 
 

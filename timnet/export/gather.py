@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,10 @@ Series = list[float | None]
 
 @dataclass(frozen=True, slots=True)
 class FoldCurves:
-    """One metric over the epochs, for every fold that has any: ``train[i][epoch - 1]``, likewise ``test``."""
+    """One metric over the epochs, for every fold that has any: ``train[i][epoch - 1]``, likewise ``test``.
+
+    None where the test fold was not asked, NaN where it was and the value is not finite.
+    """
 
     metric: str
     train: tuple[Series, ...]
@@ -105,7 +109,10 @@ def fold_curves(registry: Registry, experiment: Experiment, metric: str) -> Fold
 def _series(history: Sequence[EpochMetrics], field: str) -> Series:
     series: Series = [None] * history[-1].epoch
     for metrics in history:
-        series[metrics.epoch - 1] = getattr(metrics, field)
+        value: float | None = getattr(metrics, field)
+        if value is None and (metrics.validated or field in METRICS):
+            value = math.nan
+        series[metrics.epoch - 1] = value
     return series
 
 

@@ -221,8 +221,9 @@ class Journal:
         if self._smoothed is None:  # this attempt's first look: the epochs in the registry are all there are
             self._smoothed = of_run(self.db.connection, self.run_id)
         rows = self.db.changed(
-            "UPDATE runs SET epoch = ?, best_epoch = ?, best_value = ?, last_loss = ?, last_accuracy = ?, last_val_loss = ?, "
-            "last_val_accuracy = ?, last_val_uar = ?, last_seconds = ?, updated = ?, "
+            "UPDATE runs SET epoch = ?, best_epoch = ?, best_value = ?, last_loss = ?, last_accuracy = ?, "
+            "(last_val_loss, last_val_accuracy, last_val_uar) = (SELECT val_loss, val_accuracy, val_uar FROM epochs "
+            "WHERE run_id = runs.id AND val_accuracy IS NOT NULL ORDER BY epoch DESC LIMIT 1), last_seconds = ?, updated = ?, "
             f"{', '.join(f'{column} = ?' for column in COLUMNS)} "
             "WHERE id = ? AND attempt = ? AND state = 'running' RETURNING want",
             (
@@ -231,9 +232,6 @@ class Journal:
                 record.best_value if record else None,
                 m.loss if m else None,
                 m.accuracy if m else None,
-                m.val_loss if m else None,
-                m.val_accuracy if m else None,
-                m.val_uar if m else None,
                 m.seconds if m else None,
                 now(),
                 *self._smoothed.values(),

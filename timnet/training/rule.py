@@ -29,9 +29,18 @@ class Verdict:
     stop: bool = False
 
 
+def is_validated(config: TrainingConfig, epoch: int) -> bool:
+    """Whether test fold and inner set are asked after ``epoch`` (from 1): every ``validate_every``-th, and the last."""
+    return epoch % config.validate_every == 0 or epoch == config.epochs
+
+
 def is_checked(config: TrainingConfig, epoch: int) -> bool:
-    """Whether ``epoch`` (from 1) is checked: every ``check_every``-th one, from ``check_from`` on."""
-    return epoch >= config.check_from and epoch % config.check_every == 0
+    """Whether ``epoch`` (from 1) is checked: every ``check_every``-th one, from ``check_from`` on.
+
+    Where what is checked is measured by validation, only an epoch with one is.
+    """
+    measured = config.monitor in ("loss", "accuracy") or is_validated(config, epoch)
+    return measured and epoch >= config.check_from and epoch % config.check_every == 0
 
 
 def judge(config: TrainingConfig, best: BestSoFar, metrics: EpochMetrics) -> Verdict:

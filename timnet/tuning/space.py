@@ -19,7 +19,7 @@ DEFAULT = ("lr=1e-4..1e-2,log", "dropout=0..0.5", "batch=16,32,64,128", "smoothi
 
 HOW_JUDGED = ("inner", "monitor", "select", "average")
 """Settings by which trials are judged: they are the tuner's own."""
-ALIKE = ("epochs", "check_every", "check_from", "min_delta", "patience")
+ALIKE = ("epochs", "validate_every", "check_every", "check_from", "min_delta", "patience")
 """Settings that have to be alike in all trials, or their scores could not be compared."""
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, compress
 
 from timnet.evaluation.smoothing import smooth
 from timnet.records import EpochMetrics
@@ -165,10 +165,10 @@ class _Drawn:
 
     def _of(self, role: Role, name: str) -> Iterator[Series]:
         read: Callable[[EpochMetrics], float | None] = partial(_value, name, self.shape.percent)
-        lines = [
-            Series(role, places, tuple(map(read, fold.epochs)), self.group.label, colour=self.group.colour)
-            for fold, places in zip(self.group.folds, self.places, strict=True)
-        ]
+        lines = []
+        for fold, places in zip(self.group.folds, self.places, strict=True):
+            epochs, x = (fold.epochs, places) if role is Role.TRAIN else _validated(fold.epochs, places)
+            lines.append(Series(role, x, tuple(map(read, epochs)), self.group.label, colour=self.group.colour))
         if role is Role.INNER:  # few experiments have an inner validation set
             lines = [line for line in lines if any(value is not None for value in line.y)]
         if not self.group.averaged:
@@ -215,6 +215,16 @@ class _Drawn:
         """The place of the line on which the best epoch is marked."""
         own = [place for place, series in enumerate(self.series) if series.role is Role.VALIDATION]
         return offset + own[0] if own else None
+
+
+def _validated(
+    epochs: tuple[EpochMetrics, ...], places: tuple[float, ...]
+) -> tuple[tuple[EpochMetrics, ...], tuple[float, ...]]:
+    """Those after which the test fold was asked, so that a line goes from one to the next: between them is no gap."""
+    asked = [metrics.validated for metrics in epochs]
+    if all(asked) or not any(asked):
+        return epochs, places
+    return tuple(compress(epochs, asked)), tuple(compress(places, asked))
 
 
 def _places(fold: Fold, axis: XAxis) -> tuple[float, ...]:

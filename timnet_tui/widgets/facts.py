@@ -151,7 +151,8 @@ def _progress(detail: Detail) -> str:
 
 def _checks(config: TrainingConfig) -> str:
     text = config.monitor if config.check_every == 1 else f"{config.monitor} every {config.check_every}"
-    return text if config.check_from == 1 else f"{text} from {config.check_from}"
+    text = text if config.check_from == 1 else f"{text} from {config.check_from}"
+    return text if config.validate_every == 1 else f"{text}, validated every {config.validate_every}"
 
 
 def _best(detail: Detail) -> str | None:

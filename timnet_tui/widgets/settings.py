@@ -21,7 +21,7 @@ GROUPS = (
     ("features", ("normalise", "mask_frames", "mask_coefficients")),
     ("optimiser", ("learning_rate", "schedule", "warmup", "beta1", "beta2", "epsilon", "batch_size", "epochs")),
     ("loss", ("label_smoothing",)),
-    ("checkpoint rule", ("check_every", "check_from", "monitor", "min_delta", "patience")),
+    ("checkpoint rule", ("validate_every", "check_every", "check_from", "monitor", "min_delta", "patience")),
     ("selection", ("select", "average", "inner")),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -81,13 +82,13 @@ def _lines(curves: FoldCurves) -> tuple[_Line, _Line]:
 def _draw_line(axes: Axes, line: _Line, look: CurveLook) -> None:
     several = len(line.folds) > 1
     for series in line.folds if several else ():
+        asked = _asked([series])
         axes.plot(
-            range(1, len(series) + 1), _gaps(series), color=line.colour, alpha=0.22, linewidth=0.6,
+            asked, _gaps([series[epoch - 1] for epoch in asked]), color=line.colour, alpha=0.22, linewidth=0.6,
             marker=_marker(series), markersize=2,
         )  # fmt: skip
     by_epoch = {point.epoch: point for point in line.points}
-    last = max(by_epoch, default=0)
-    epochs = range(1, last + 1)
+    epochs = _asked(line.folds)
     mean = [by_epoch[epoch].mean if epoch in by_epoch else None for epoch in epochs]
     if look.smoothing:
         axes.plot(epochs, _gaps(mean), color=line.colour, alpha=0.55, linewidth=0.9, zorder=2.5)
@@ -100,9 +101,19 @@ def _draw_line(axes: Axes, line: _Line, look: CurveLook) -> None:
     axes.fill_between(epochs, low, high, color=line.colour, alpha=0.16, linewidth=0)
 
 
+def _asked(folds: Sequence[Series]) -> list[int]:
+    """The epochs after which any of the folds was asked: lines go from one to the next, whatever lies between."""
+    longest = max(map(len, folds), default=0)
+    return [
+        epoch
+        for epoch in range(1, longest + 1)
+        if any(len(series) >= epoch and series[epoch - 1] is not None for series in folds)
+    ]
+
+
 def _marker(series: Sequence[float | None]) -> str:
     """A line through one point cannot be seen: give it a marker."""
-    return "o" if sum(value is not None for value in series) == 1 else ""
+    return "o" if sum(value is not None and math.isfinite(value) for value in series) == 1 else ""
 
 
 def _gaps(series: Sequence[float | None]) -> list[float]:
@@ -122,9 +133,14 @@ def _draw_counts(strip: Axes, lines: Sequence[_Line], epochs: int) -> None:
     """Over how many folds the means are, epoch by epoch: one area, or two where the two lines differ."""
     from matplotlib.ticker import MaxNLocator
 
+    every = range(1, epochs + 1)
     found = [{point.epoch: point.n for point in line.points} for line in lines]
-    counts = [[n.get(epoch, 0) for epoch in range(1, epochs + 1)] for n in found]
-    edges = [epoch - 0.5 for epoch in range(1, epochs + 2)]
+    asked = [_asked(line.folds) for line in lines]  # what lies before an epoch that was asked counts as it does
+    counts = [
+        [n.get(places[at], 0) if (at := bisect_left(places, epoch)) < len(places) else 0 for epoch in every]
+        for n, places in zip(found, asked, strict=True)
+    ]
+    edges = [*(epoch - 0.5 for epoch in every), epochs + 0.5]
     areas = [(counts[0], GREY)] if counts[0] == counts[1] else zip(counts, (TRAIN, TEST), strict=True)
     for count, colour in areas:
         strip.fill_between(edges, [*count, count[-1]], step="post", color=colour, alpha=0.35, linewidth=0)
