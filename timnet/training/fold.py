@@ -30,7 +30,7 @@ from timnet.training.checkpoint import Progress
 from timnet.training.data import CorpusData
 from timnet.training.masks import spans_of
 from timnet.training.rows import Rows
-from timnet.training.rule import judge
+from timnet.training.rule import is_validated, judge
 from timnet.training.step import Evaluation, Trainer, order_of, smooth
 
 
@@ -76,9 +76,10 @@ def train_fold(
         there = best is not None and job.paths.best_weights(best).exists()
         _record_weights(job, journal, progress, new_best=there)
     say(text)
+    result: Evaluation | None = None
     while progress.epoch < job.config.epochs and not progress.stopped_early:
-        progress = _train_epoch(job, trainer, progress, journal, wanted, say)
-    _finish(job, trainer, progress, journal, say)
+        progress, result = _train_epoch(job, trainer, progress, journal, wanted, say)
+    _finish(job, trainer, progress, result, journal, say)
 
 
 def initial_seed(seed: int, fold: int) -> int:
@@ -115,7 +116,8 @@ def _train_epoch(
     journal: Journal,
     wanted: Callable[[], Want | None],
     say: Callable[[str], None],
-) -> Progress:
+) -> tuple[Progress, Evaluation | None]:
+    """One epoch and all that is written of it; with what the test fold said after it, where it was asked."""
     epoch, started = progress.epoch + 1, AWAKE.sign()
 
     def look() -> None:
@@ -129,7 +131,9 @@ def _train_epoch(
     spans = spans_of(job.config, rows, (shape[0], shape[1]), job.seed, job.fold.number, epoch)
     loss, accuracy = trainer.epoch(order, look, spans)
     trainer.mean.take(trainer.model, epoch)
-    result, inner = _evaluate(job, trainer, job.fold.test), _evaluate(job, trainer, job.fold.inner)
+    result = inner = None
+    if is_validated(job.config, epoch):
+        result, inner = _evaluate(job, trainer, job.fold.test), _evaluate(job, trainer, job.fold.inner)
     metrics = EpochMetrics(
         epoch=epoch,
         loss=_finite(loss),
@@ -164,7 +168,7 @@ def _train_epoch(
         job.paths.drop_old_best(epoch)
     if not verdict.stop and want is not None and epoch < job.config.epochs:
         raise Interrupted(want)
-    return after
+    return after, result
 
 
 def _record_weights(job: FoldJob, journal: Journal, progress: Progress, *, new_best: bool) -> None:
@@ -176,16 +180,29 @@ def _record_weights(job: FoldJob, journal: Journal, progress: Progress, *, new_b
         journal.checkpoint("best", best.epoch, job.paths.best_weights(best.epoch), monitor, best.value)
 
 
-def _finish(job: FoldJob, trainer: Trainer, progress: Progress, journal: Journal, say: Callable[[str], None]) -> None:
-    """Score the selected weights on the test fold and end the run."""
+def _finish(
+    job: FoldJob,
+    trainer: Trainer,
+    progress: Progress,
+    result: Evaluation | None,
+    journal: Journal,
+    say: Callable[[str], None],
+) -> None:
+    """Score the selected weights on the test fold and end the run.
+
+    ``result`` is what the test fold said after the last epoch, where it was asked in this attempt; it need not be asked
+    again where those weights are selected and need not be changed to read plain features.
+    """
     epoch = progress.epoch
+    if job.config.select != "last" or trainer.standard is not None:
+        result = None
     if job.config.select == "average":
         trainer.use_mean()
     trainer.go_plain()
     if job.config.select == "best" and progress.best.epoch is not None:
         epoch = progress.best.epoch
         load_weights(trainer.model, job.paths.best_weights(epoch))  # they read plain features, as all that is kept
-    result = _evaluate(job, trainer, job.fold.test)
+    result = result or _evaluate(job, trainer, job.fold.test)
     assert result is not None  # every protocol tests something in each fold
     save_weights(trainer.model, job.paths.final_weights)
     journal.checkpoint("final", epoch, job.paths.final_weights)
@@ -241,9 +258,8 @@ def _line(config: TrainingConfig, record: EpochRecord) -> str:
     def shown(value: float | None) -> str:
         return "nan" if value is None else f"{value:.4f}"
 
-    inner = f"inner_loss {shown(m.inner_loss)}  inner_uar {shown(m.inner_uar)}  " if config.inner else ""
-    return (
-        f"epoch {m.epoch}/{config.epochs}  loss {shown(m.loss)}  accuracy {shown(m.accuracy)}  "
-        f"val_loss {shown(m.val_loss)}  val_accuracy {shown(m.val_accuracy)}  val_uar {shown(m.val_uar)}  "
-        f"{inner}{m.seconds:.2f} s  {record.check.text}"
-    )
+    names = ["loss", "accuracy"]
+    if m.validated:
+        names += ["val_loss", "val_accuracy", "val_uar"] + (["inner_loss", "inner_uar"] if config.inner else [])
+    values = "  ".join(f"{name} {shown(getattr(m, name))}" for name in names)
+    return f"epoch {m.epoch}/{config.epochs}  {values}  {m.seconds:.2f} s  {record.check.text}"
