@@ -28,6 +28,8 @@ LIVENESS_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 #: after a reading, that many times the time it took must pass before the next that no key asked for
 REST = 4.0
+#: how long it is said that another file is in the registry's place
+REPLACED_SECONDS = 10.0
 
 Clock = Callable[[], float]
 Identity = tuple[int, int]
@@ -71,6 +73,8 @@ class RegistryReader:
         self._spent = 0.0
         self._snapshot = Snapshot(self.db)
         self._ever_open = False
+        self._file: Identity | None = None
+        self._replaced_until = 0.0
 
     def poll(self, watch: Watch) -> Snapshot | None:
         """A snapshot when something changed, and at least one a second as a sign of life."""
@@ -122,7 +126,11 @@ class RegistryReader:
             self._read_load(registry, now)
         elif not alive and self._snapshot.health is Health.OK:
             return None
-        return self._keep(health=Health.OK, problem="", taken=now)
+        return self._keep(health=Health.OK, problem=self._replaced(now), taken=now)
+
+    def _replaced(self, now: float) -> str:
+        """For a while after it happened: what is shown is not what was shown before."""
+        return "the registry was replaced by another file; shown is that one" if now < self._replaced_until else ""
 
     def _look_around(self, registry: Registry) -> None:
         """Who lives, and how busy the machine is."""
@@ -164,6 +172,9 @@ class RegistryReader:
         with suppress(Exception):  # a registry that cannot be written can still be watched
             self._writing = Registry.open(self.db)
         self._reading = Registry.open_read_only(self.db)
+        if self._file not in (None, identity):
+            self._replaced_until = self._clock() + REPLACED_SECONDS
+        self._file = identity
         self._identity, self._ever_open, self._mark = identity, True, _mark(self.db)
         self._next_liveness = self._next_read = self._next_load = self._next_try = 0.0
 

@@ -163,6 +163,10 @@ def test_another_file_in_its_place_is_read_instead(db: Path, eyes: Eyes) -> None
     seen = eyes.look(1.0)
     assert seen is not None
     assert [row.corpus for row in rows(seen)] == ["CASIA"]
+    assert seen.problem == "the registry was replaced by another file; shown is that one"
+    seen = eyes.look(11.0)
+    assert seen is not None
+    assert (seen.health, seen.problem) == (Health.OK, "")
 
 
 @pytest.mark.parametrize(

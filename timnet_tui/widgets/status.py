@@ -72,7 +72,8 @@ def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int 
     name = clean(short(snapshot.db) if width >= WIDE else snapshot.db.name)
     text.append(" " + fit(name, min(len(name), width // 3)), style(colours.text))
     if snapshot.problem:
-        return text.append(f"  {snapshot.problem}", style(colours.error, bold=True))
+        told = snapshot.problem.removeprefix(f"{snapshot.db} ")  # its name stands there already
+        return text.append(f"  {told}", style(colours.error, bold=True))
     if silent:
         return text.append(f"  no news for {silent} s: the registry or its disk is busy", style(colours.warning))
     if snapshot.health is Health.ABSENT:
