@@ -14,7 +14,7 @@ _NEVER = frozenset(
     {
         "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn", "subprocess.Popen",
         "socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "ctypes.dlopen", "webbrowser.open",
-        "os.kill", "os.putenv", "pickle.find_class", "marshal.loads", "sqlite3.enable_load_extension",
+        "os.kill", "pickle.find_class", "marshal.loads", "sqlite3.enable_load_extension",
         "os.chown",
     }
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Experiments:
 
     def _insert(self, new: NewExperiment) -> int:
         time = now()
-        uid = new.uid or f"{new.corpus.name.lower()}-{secrets.token_hex(6)}"
+        uid = new.uid or f"{_plain(new.corpus.name)}-{secrets.token_hex(6)}"
         selection = new.selection or new.config.selection
         inserted = self.db.table("experiments").insert(
             {
@@ -259,6 +260,11 @@ class Experiments:
             self.db.connection.execute(
                 "INSERT INTO tags (experiment_id, tag) VALUES (?, ?) ON CONFLICT DO NOTHING", (experiment_id, tag)
             )
+
+
+def _plain(name: str) -> str:
+    """A corpus's name as a part of a folder's name; one from a bundle can be any text."""
+    return re.sub(r"[^a-z0-9._-]", "_", name.lower())[:64].lstrip(".")
 
 
 def check_tag(tag: str) -> None:
