@@ -193,6 +193,4 @@ def test_how_soon_another_worker_goes_on_with_a_killed_one_s_run(place: Place, f
         place.until(lambda: place.run(1).attempt > attempt, "for the run to be taken over")  # noqa: B023
         took.append(time.monotonic() - began)
         owner.wait()
-    figure(
-        f"{len(took)} workers killed, taken over after {sorted(took)[len(took) // 2]:.2f} s, at most {max(took):.2f} s"
-    )
+    figure(f"{len(took)} workers killed, taken over after {median(took):.2f} s, at most {max(took):.2f} s")
