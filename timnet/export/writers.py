@@ -192,7 +192,7 @@ def to_csv(objects: Sequence[Object]) -> str:
     """Objects with the same keys as CSV with a header line; None is an empty cell, numbers at full precision."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(objects[0])
+    writer.writerow([csv_cell(name) for name in objects[0]])  # a class can be a column
     writer.writerows([csv_cell(value) for value in row.values()] for row in objects)
     return stream.getvalue()
 
