@@ -130,6 +130,19 @@ async def test_the_mouse_selects_and_opens(registry: Registry) -> None:
         await until(pilot, lambda: screen_of(pilot).runs.has_focus)
 
 
+async def test_a_row_that_is_half_scrolled_away_keeps_its_name(registry: Registry) -> None:
+    app = TimnetApp(registry.paths.db, Settings())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await at_results(pilot)
+        grid = screen_of(pilot).table
+        grid.scroll_to(y=1, animate=False, force=True, immediate=True)
+        await pilot.pause()
+        top = "".join(segment.text for segment in grid.render_line(1))
+        assert top.startswith(" EMODB")
+        assert "optimistic" in top, "it is the row's second line"
+        assert not "".join(segment.text for segment in grid.render_line(2)).startswith(" EMODB")
+
+
 @proves("results.rows", "results.cols", "results.swap", "results.metric")
 async def test_rows_columns_and_metric_are_chosen(registry: Registry) -> None:
     app = TimnetApp(registry.paths.db, Settings())

@@ -207,7 +207,7 @@ class Panes(Container):
         said = f"{CHANGED} {count} differ from the preset" if count else "as the preset has them"
         self.query_one("#settings", Sheet).draw(
             (experiment, background),
-            lambda _width, colours: settings_lines(experiment, background, colours),
+            lambda width, colours: settings_lines(experiment, background, width, colours),
             said if background.usual is not None else "",
         )
 

@@ -177,7 +177,7 @@ class ResultGrid(ScrollView, can_focus=True, inherit_bindings=False):
         row = max((place for place, top in enumerate(self._tops) if top <= at), default=None)
         if row is None or at - self._tops[row] >= self._height(row) - 1:
             return Strip.blank(self.size.width, base)
-        return self._line(table, row, at - self._tops[row], colours)
+        return self._line(table, row, at - self._tops[row], colours, named=y == 1 or at == self._tops[row])
 
     def _titles(self, table: Table, colours: Palette) -> Text:
         text = Text(no_wrap=True).append(fit(f" {table.row_axis}", self._label), style(colours.faint))
@@ -189,10 +189,11 @@ class ResultGrid(ScrollView, can_focus=True, inherit_bindings=False):
             text.append("›", style(colours.accent, bold=True))
         return text
 
-    def _line(self, table: Table, row: int, line: int, colours: Palette) -> Strip:
+    def _line(self, table: Table, row: int, line: int, colours: Palette, *, named: bool) -> Strip:
+        """One line of a row; its name stands on the first that is in view."""
         width, base = self._width(), self.visual_style.rich_style
         here = row == self._row
-        label = fit(f" {clean(table.rows[row])}", self._label) if line == 0 else " " * self._label
+        label = fit(f" {clean(table.rows[row])}", self._label) if named else " " * self._label
         strips = [line_of(Text(label, style(colours.accent if here else colours.text, bold=True)), self._label, base)]
         for col in range(self._from, min(len(table.cols), self._from + self._shown_cols())):
             lines = self._lines[row][col]

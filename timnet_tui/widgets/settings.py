@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import chain, repeat
 
 from rich.text import Text
 
@@ -11,9 +12,9 @@ from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.looks.background import Background
 from timnet_tui.palette import Palette
-from timnet_tui.render import style
+from timnet_tui.render import style, wrapped
 
-LABEL, VALUE = 18, 14
+LABEL, VALUE, NARROWEST = 18, 14, 10
 CHANGED = "◆"
 #: the settings in groups, as the record has them
 GROUPS = (
@@ -34,8 +35,11 @@ def changed(experiment: Experiment, background: Background) -> tuple[str, ...]:
     return tuple(name for name in mine if mine[name] != usual[name])
 
 
-def settings_lines(experiment: Experiment, background: Background, colours: Palette) -> list[Text]:
-    """What decides the result, first what is not in the configuration; what differs from the preset is marked."""
+def settings_lines(experiment: Experiment, background: Background, width: int, colours: Palette) -> list[Text]:
+    """What decides the result, first what is not in the configuration; what differs from the preset is marked.
+
+    Facts that are longer than ``width`` cells go on below.
+    """
     facts = [
         ("corpus", f"{experiment.corpus}, {background.utterances} utterances, {len(background.classes)} classes"),
         ("corpus version", background.digest[:16]),
@@ -46,7 +50,7 @@ def settings_lines(experiment: Experiment, background: Background, colours: Pale
         ("source", experiment.source),
         ("created", f"{experiment.created[:19].replace('T', ' ')} UTC"),
     ]
-    lines = [_fact(label, clean(value), colours) for label, value in facts if value]
+    lines = [line for label, value in facts if value for line in _fact(label, clean(value), width, colours)]
     mine = asdict(experiment.config)
     usual = asdict(background.usual) if background.usual is not None else mine
     for title, names in GROUPS:
@@ -55,9 +59,13 @@ def settings_lines(experiment: Experiment, background: Background, colours: Pale
     return lines
 
 
-def _fact(label: str, value: str, colours: Palette) -> Text:
-    text = Text(no_wrap=True).append(f"  {label:<{LABEL}}", style(colours.faint))
-    return text.append(value, style(colours.text))
+def _fact(label: str, value: str, width: int, colours: Palette) -> list[Text]:
+    heads = chain([label], repeat(""))
+    parts = wrapped(Text(value, style(colours.text)), max(NARROWEST, width - LABEL - 2))
+    return [
+        Text(no_wrap=True).append(f"  {head:<{LABEL}}", style(colours.faint)).append_text(part)
+        for head, part in zip(heads, parts, strict=False)
+    ]
 
 
 def _setting(name: str, mine: object, usual: object, colours: Palette) -> Text:
