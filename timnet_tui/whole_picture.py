@@ -10,8 +10,7 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from timnet.text import clean
@@ -40,17 +39,18 @@ def order(app: TimnetApp, key: Key | None) -> None:
 
 
 def _draw(app: TimnetApp, key: Key) -> None:
-    """In the thread."""
-    try:
-        path = inline.draw_file(app.db, key, Path(mkdtemp(prefix="timnet-")))
-    except Exception as error:  # told to the user; the screen must stay up
-        app.post_message(CommandEnded(clean(str(error) or type(error).__name__), failed=True))
-        return
-    app.call_from_thread(show, app, path)
+    """In the thread, which keeps the file for as long as it is shown."""
+    with TemporaryDirectory(prefix="timnet-", ignore_cleanup_errors=True) as folder:
+        try:
+            path = inline.draw_file(app.db, key, Path(folder))
+        except Exception as error:  # told to the user; the screen must stay up
+            app.post_message(CommandEnded(clean(str(error) or type(error).__name__), failed=True))
+        else:
+            app.call_from_thread(show, app, path)
 
 
 def show(app: TimnetApp, path: Path) -> None:
-    """Show a picture until a key is pressed; where the terminal cannot, say so, and where the file is."""
+    """Show a picture until a key is pressed; where the terminal cannot, say so, and what to do instead."""
     terminal = sys.__stdin__
     if app.is_headless or terminal is None or not terminal.isatty():
         shown = False
@@ -58,13 +58,11 @@ def show(app: TimnetApp, path: Path) -> None:
         with app.suspend():
             shown = sixel.show(path, terminal.fileno(), SAID)
         app.refresh(layout=True)
-    if shown:
-        rmtree(path.parent, ignore_errors=True)
-    else:
-        app.toast(CommandEnded(no_picture(os.environ, path), failed=True))
+    if not shown:
+        app.toast(CommandEnded(no_picture(os.environ), failed=True))
 
 
-def no_picture(environment: Mapping[str, str], path: Path) -> str:
-    """Why there is none, and where to look instead."""
+def no_picture(environment: Mapping[str, str]) -> str:
+    """Why there is none, and how to get one."""
     why = IN_TMUX if environment.get("TMUX") else ELSEWHERE
-    return f"{why}\nthe picture is {clean(str(path))}"
+    return f"{why}\nx exports it as a file"

@@ -6,6 +6,7 @@ import base64
 import re
 import struct
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -142,17 +143,18 @@ async def test_the_picture_takes_the_place_of_the_points(registry: Registry, mon
 
 
 @proves("run.picture")
-async def test_other_terminals_are_told_where_it_is(
+async def test_other_terminals_are_told_how_to_get_it_and_no_file_stays_behind(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     drawn: list[Path] = []
 
     def draw(_db: Path, key: object, folder: Path) -> Path:
         drawn.append(folder / f"{key[0]}.png")  # type: ignore[index]
+        drawn[0].write_bytes(b"a picture")
         return drawn[0]
 
     monkeypatch.setattr(inline, "draw_file", draw)
-    monkeypatch.setattr(whole_picture, "mkdtemp", lambda **_: str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("KITTY_WINDOW_ID", "TERM_PROGRAM", "TERM"):
         monkeypatch.delenv(name, raising=False)
     app = TimnetApp(registry.paths.db, Settings())
@@ -167,6 +169,8 @@ async def test_other_terminals_are_told_where_it_is(
         app.open_run(registry.runs.get("1.2").id)
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.targets())
         await pilot.press("I")
-        await until(pilot, lambda: f"the picture is {tmp_path / '1.png'}" in toasts(pilot))
-    assert "terminal-features" not in whole_picture.no_picture({}, tmp_path)
-    assert "terminal-features" in whole_picture.no_picture({"TMUX": "/tmp/x"}, tmp_path)
+        await until(pilot, lambda: "x exports it as a file" in toasts(pilot))
+        await until(pilot, lambda: not drawn[0].parent.exists())
+    assert drawn[0].parent.parent == tmp_path
+    assert "terminal-features" not in whole_picture.no_picture({})
+    assert "terminal-features" in whole_picture.no_picture({"TMUX": "/tmp/x"})
