@@ -122,7 +122,7 @@ class Server:
         asyncio.get_running_loop().call_later(0 if full else HEADER_SECONDS, self._leave, protocol)
         return protocol
 
-    def _leave(self, protocol: web.RequestHandler[Any]) -> None:
+    def _leave(self, protocol: web.RequestHandler) -> None:
         if protocol in self._silent:
             self._silent.discard(protocol)
             protocol.force_close()
