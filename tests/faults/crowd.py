@@ -1,4 +1,6 @@
-"""``python -m tests.faults.crowd``: processes that write to one registry, and some that read it, as fast as they can.
+"""``python -m tests.faults.crowd``: processes that write to one registry, and some that read it ten times a second.
+
+Arguments: the registry, how many write, how many read, for how many seconds, and the seconds that an epoch takes.
 
 Prints one JSON object: what each did, how long writes took, and every error that anybody met.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import sys
 import time
 from collections.abc import Callable
@@ -23,7 +26,7 @@ LEAST = 3
 """Epochs that everybody writes, however slow the machine is."""
 
 
-def write(db: Path, end: float) -> dict[str, Any]:
+def write(db: Path, end: float, pause: float) -> dict[str, Any]:
     """Claim a run with its lock, and train it without a network until ``end``."""
     took: list[float] = []
 
@@ -46,6 +49,7 @@ def write(db: Path, end: float) -> dict[str, Any]:
         while epochs < LEAST or time.monotonic() < end:
             epochs += 1
             timed(partial(journal.epoch, epoch_record(epochs)))
+            time.sleep(random.uniform(0.5, 1.5) * pause)
             if epochs % 10 == 0:
                 timed(lambda: journal.event(EventKind.STALLED, "a line"))
         timed(lambda: journal.done(0.5, 0.5, [], None, "done"))
@@ -66,6 +70,7 @@ def read(db: Path, end: float) -> dict[str, Any]:
                 assert newest >= max(seen.get(run.id, 0), run.epoch)
                 seen[run.id] = newest
             looks += 1
+            time.sleep(0.1)  # as often as an interface looks
     return {"looks": looks}
 
 
@@ -88,8 +93,9 @@ def main() -> None:
     import sqlite_utils.db  # noqa: F401  # each process would load it for itself
 
     db, writers, readers, seconds = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    pause = float(sys.argv[5])
     end = time.monotonic() + seconds
-    answers = [fork(lambda: write(db, end)) for _ in range(writers)] + [
+    answers = [fork(lambda: write(db, end, pause)) for _ in range(writers)] + [
         fork(lambda: read(db, end)) for _ in range(readers)
     ]
     said = []

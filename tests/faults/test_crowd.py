@@ -15,7 +15,7 @@ from timnet.records import RunState, TrainingConfig
 from timnet.registry import Registry
 
 
-def crowd(db: Path, writers: int, readers: int, seconds: float) -> dict[str, Any]:
+def crowd(db: Path, writers: int, readers: int, seconds: float, pause: float) -> dict[str, Any]:
     with Registry.open(db) as registry:
         corpus = add_corpus(registry, utterances=28)
         for start in range(0, writers, 10):
@@ -23,7 +23,7 @@ def crowd(db: Path, writers: int, readers: int, seconds: float) -> dict[str, Any
             config = TrainingConfig(epochs=100_000)
             add_experiment(registry, corpus, config=config, folds=10, only=tuple(range(1, folds + 1)))
     done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.crowd", str(db), str(writers), str(readers), str(seconds)],
+        [sys.executable, "-m", "tests.faults.crowd", str(db), str(writers), str(readers), str(seconds), str(pause)],
         capture_output=True, text=True, cwd=REPOSITORY, timeout=seconds + 240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -45,7 +45,8 @@ def crowd(db: Path, writers: int, readers: int, seconds: float) -> dict[str, Any
 
 
 def test_a_dozen_writers_and_two_readers_lose_nothing(tmp_path: Path) -> None:
-    told = crowd(tmp_path / "runs.db", 12, 2, 1.5)
+    """They write as fast as they can."""
+    told = crowd(tmp_path / "runs.db", 12, 2, 1.5, 0.0)
     assert told["writes"] > 12 * 3
 
 
@@ -53,7 +54,8 @@ def test_a_dozen_writers_and_two_readers_lose_nothing(tmp_path: Path) -> None:
 def test_sixty_four_writers_and_four_readers_lose_nothing(
     tmp_path: Path, seconds: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = crowd(tmp_path / "runs.db", 64, 4, seconds)
+    """Each has an epoch a second."""
+    told = crowd(tmp_path / "runs.db", 64, 4, seconds, 1.0)
     with capsys.disabled():
         figures = {name: told[name] for name in ("writes", "median", "p99", "worst")}
         print(f"\n64 writers, 4 readers, {seconds:.0f} s: {figures}")

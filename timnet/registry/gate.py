@@ -12,6 +12,9 @@ from contextlib import contextmanager, suppress
 from timnet.errors import RegistryBusy, RegistryGone
 from timnet.paths import RegistryPaths
 
+TURN_SECONDS = 5.0
+"""How long somebody waits to be the next: one that was stopped while it was must not stop all others."""
+
 
 class Gate:
     """The gate of one registry. The kernel opens it when its holder dies, so it is never left shut."""
@@ -28,18 +31,39 @@ class Gate:
         Raises :class:`RegistryBusy` where another process holds it for longer.
         """
         deadline = time.monotonic() + patience
-        while not self._taken():
-            if time.monotonic() > deadline:
-                raise RegistryBusy(
-                    f"{self._db} has been locked by another process for {patience:.0f} s; "
-                    "if one hangs, end it and try again"
-                )
-            time.sleep(random.uniform(0.001, 0.006))
+        with self._next(min(patience, TURN_SECONDS)):
+            while not self._taken():
+                if time.monotonic() > deadline:
+                    raise RegistryBusy(
+                        f"{self._db} has been locked by another process for {patience:.0f} s; "
+                        "if one hangs, end it and try again"
+                    )
+                time.sleep(random.uniform(0.0005, 0.002))
         assert self._file is not None
         try:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    @contextmanager
+    def _next(self, patience: float) -> Iterator[None]:
+        """Be the one that gets the gate next: else who has just written would be at it again before others wake up.
+
+        It is a lock on the registry's folder, and no more than a courtesy: after ``patience`` seconds it goes without.
+        """
+        try:
+            line = os.open(self._db.parent, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # the folder is gone, which opening the gate tells
+            yield
+            return
+        try:
+            began = time.monotonic()
+            while not _try(line) and (waited := time.monotonic() - began) < patience:
+                # a short line moves on at once; in a long one, many who look often would take the time from who writes
+                time.sleep(random.uniform(0.5, 1.5) * (0.003 if waited < 0.02 else 0.015))
+            yield
+        finally:
+            os.close(line)
 
     def close(self) -> None:
         """Close the gate's file."""
@@ -56,12 +80,18 @@ class Gate:
                 raise RegistryGone(
                     f"the folder of {self._db} was deleted while it was open; start this again"
                 ) from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try(self._file):
             return False
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(self._file), self._path.stat()):
                 return True
         self.close()
         return False
+
+
+def _try(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
