@@ -59,4 +59,3 @@ def test_sixty_four_writers_and_four_readers_lose_nothing(
     with capsys.disabled():
         figures = {name: told[name] for name in ("writes", "median", "p99", "worst")}
         print(f"\n64 writers, 4 readers, {seconds:.0f} s: {figures}")
-    assert told["p99"] < 1.0
