@@ -46,6 +46,7 @@ GOOD_AND_BAD = {
     "batch_size": ([1, 65536], [0, 65537]),
     "epochs": ([1, 1_000_000], [0, 1_000_001]),
     "label_smoothing": ([0, 0.9], [1, -0.1, math.nan]),
+    "validate_every": ([1, 1000], [0, -1]),
     "check_every": ([1, 1000], [0, -1]),
     "check_from": ([1, 1000], [0, -1]),
     "monitor": (list(MONITORS), ["", "uar", "VAL_LOSS"]),

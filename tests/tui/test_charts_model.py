@@ -352,3 +352,12 @@ def test_twenty_compared_lines_have_twenty_markers_without_colour() -> None:
         markers = [ink.marker(Series(Role.VALIDATION, (1.0,), (1.0,), colour=i)) for i in range(20)]
         assert len(set(markers)) == 20
         assert not ink.ascii_only or all(marker.isascii() for marker in markers)
+
+
+def test_a_line_goes_straight_between_epochs_that_were_validated() -> None:
+    """``--validate-every 2`` of 5 epochs; the fourth's loss was not finite, which is a gap."""
+    missing = {"val_loss": None, "val_accuracy": None, "val_uar": None}
+    epochs = (metrics(1, **missing), metrics(2, 0.5), metrics(3, **missing), metrics(4, val_loss=None), metrics(5, 0.7))
+    train, validation = alone(Fold(epochs)).plot(Look()).series
+    assert len(train.x) == 5
+    assert (validation.x, validation.y) == ((2.0, 4.0, 5.0), (0.5, None, 0.7))

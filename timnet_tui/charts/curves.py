@@ -161,13 +161,15 @@ class _Drawn:
     def __init__(self, group: Group, shape: Shape, look: Look) -> None:
         self.group, self.shape, self.look = group, shape, look
         self.places = [_places(fold, look.x_axis) for fold in group.folds]
+        # after these epochs the test fold was asked, in one run at least: elsewhere no line has anything to show
+        self.asked = frozenset(metrics.epoch for fold in group.folds for metrics in fold.epochs if metrics.validated)
         self.series = [series for role, name in shape.fields if role in look.roles for series in self._of(role, name)]
 
     def _of(self, role: Role, name: str) -> Iterator[Series]:
         read: Callable[[EpochMetrics], float | None] = partial(_value, name, self.shape.percent)
         lines = []
         for fold, places in zip(self.group.folds, self.places, strict=True):
-            epochs, x = (fold.epochs, places) if role is Role.TRAIN else _validated(fold.epochs, places)
+            epochs, x = (fold.epochs, places) if role is Role.TRAIN else _validated(fold.epochs, places, self.asked)
             lines.append(Series(role, x, tuple(map(read, epochs)), self.group.label, colour=self.group.colour))
         if role is Role.INNER:  # few experiments have an inner validation set
             lines = [line for line in lines if any(value is not None for value in line.y)]
@@ -218,13 +220,13 @@ class _Drawn:
 
 
 def _validated(
-    epochs: tuple[EpochMetrics, ...], places: tuple[float, ...]
+    epochs: tuple[EpochMetrics, ...], places: tuple[float, ...], asked: frozenset[int]
 ) -> tuple[tuple[EpochMetrics, ...], tuple[float, ...]]:
-    """Those after which the test fold was asked, so that a line goes from one to the next: between them is no gap."""
-    asked = [metrics.validated for metrics in epochs]
-    if all(asked) or not any(asked):
+    """Those that were ``asked`` for, so that a line goes straight from one to the next: between them is no gap."""
+    kept = [metrics.epoch in asked for metrics in epochs]
+    if all(kept) or not asked:
         return epochs, places
-    return tuple(compress(epochs, asked)), tuple(compress(places, asked))
+    return tuple(compress(epochs, kept)), tuple(compress(places, kept))
 
 
 def _places(fold: Fold, axis: XAxis) -> tuple[float, ...]:
