@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import random
 import signal
@@ -70,6 +71,8 @@ class Seen:
     """What a storm did and what was found meanwhile."""
 
     kills: int = 0
+    crashed: int = 0
+    """Attempts that ended so; the end of a worker, or of what it forks from, ends several."""
     workers_killed: int = 0
     forking_killed: int = 0
     owners: int = 0
@@ -115,7 +118,10 @@ class Storm:
             if worker.poll() is None:
                 worker.kill()
             worker.wait()
-        self.seen.seconds = time.monotonic() - began
+        self.seen.seconds = round(time.monotonic() - began, 1)
+        with Registry.open(self.db) as registry:
+            attempts = [one for run in registry.runs.ls() for one in registry.results.attempts(run.id)]
+        self.seen.crashed = sum(one.outcome == "crashed" for one in attempts)
         return self.seen
 
     def _waits(self) -> bool:
@@ -143,6 +149,7 @@ class Storm:
     def _kill(self, pid: int, warm: list[int], worker: subprocess.Popen[bytes]) -> None:
         number = self.seen.kills = self.seen.kills + 1
         uid = self.whose[pid]
+        self.doom[pid] = math.inf  # it may be listed for a while, and must not count twice
         if number % 20 == 10:
             self.seen.workers_killed += 1
             worker.kill()
