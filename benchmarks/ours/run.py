@@ -1,4 +1,4 @@
-"""A run as the training process holds it: features mapped, the fold's rows resident, records left out."""
+"""A run as the training process holds it: features mapped, records left out."""
 
 from __future__ import annotations
 
