@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import sqlite3
 import zipfile
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -325,6 +327,11 @@ def test_what_cannot_be_bundled(ours, tmp_path):
     with filled_registry(tmp_path / "runs.db") as registry:
         with pytest.raises(BadInput, match=r"run 2\.3 is running"):
             export_bundle(registry, [2], tmp_path / "b.zip")
+        with closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as others:
+            others.execute("UPDATE epochs SET val_loss = 9e999 WHERE run_id = 1 AND epoch = 2")
+            with pytest.raises(BadInput, match="a number that is not finite"):
+                export_bundle(registry, [1], tmp_path / "b.zip")
+            others.execute("UPDATE epochs SET val_loss = NULL WHERE run_id = 1 AND epoch = 2")
         registry.paths.run(registry.runs.get("1.2").uid).embeddings.unlink()
         with pytest.raises(BadInput, match=r"embeddings\.npy of run 1\.2 is gone"):
             export_bundle(registry, [1], tmp_path / "b.zip")

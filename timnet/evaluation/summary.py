@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
+LARGEST = 1e150
+"""No score or loss comes near it; the square of what is beyond it is more than a float holds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """``n`` values: their mean (None for n = 0) and sample standard deviation (None for n < 2)."""
@@ -37,9 +41,9 @@ class CurvePoint:
 def summarise(values: Iterable[float | None]) -> Summary:
     """Mean and sample standard deviation (n - 1 in the denominator) of the values there are.
 
-    None and what is not finite count as no value: ``n`` says how many were left.
+    None, what is not finite and what is beyond :data:`LARGEST` count as no value: ``n`` says how many were left.
     """
-    found = [value for value in values if value is not None and math.isfinite(value)]
+    found = [value for value in values if value is not None and abs(value) <= LARGEST]
     n = len(found)
     if n == 0:
         return Summary(0, None, None)

@@ -242,10 +242,19 @@ def _about(content: Content) -> dict[str, Any]:
 
 
 def _json(value: object) -> bytes:
-    return (json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+    return (_text(value, indent=1) + "\n").encode()
 
 
 def _lines(values: Sequence[object]) -> bytes:
     """A list as JSON, one element a line."""
-    body = ",\n".join(json.dumps(value, sort_keys=True, allow_nan=False) for value in values)
+    body = ",\n".join(map(_text, values))
     return f"[\n{body}\n]\n".encode() if values else b"[]\n"
+
+
+def _text(value: object, indent: int | None = None) -> str:
+    """``value`` as JSON; timnet writes no number that JSON lacks into a registry, but others may."""
+    try:
+        return json.dumps(value, indent=indent, sort_keys=True, allow_nan=False)
+    except ValueError as error:
+        why = "the registry holds a number that is not finite; leave out the experiment that somebody gave it"
+        raise BadInput(why) from error
