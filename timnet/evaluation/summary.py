@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-
 LARGEST = 1e150
 """No score or loss comes near it; the square of what is beyond it is more than a float holds."""
 
