@@ -120,8 +120,7 @@ def test_runs_killed_at_random_moments_end_with_the_same_bits(swift: Path) -> No
 def test_200_kills_over_20_runs_with_a_pretended_network(
     swift: Path, seconds: float, figure: Callable[[str], None]
 ) -> None:
-    # at a tenth of a life on the average, so that each run is killed ten times before it ends
-    seen = storm(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, seconds=seconds, lives=0.2, jobs=8))
+    seen = storm(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, seconds=seconds, lives=0.8, jobs=4))
     figure(str(seen))
     assert seen.kills > KILLS / 10
 
