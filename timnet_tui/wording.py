@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from timnet.records import Run, RunState, Want
 from timnet.registry.runs import Outcome
+from timnet.selection import selection_text
 from timnet.settings import AUTO, Jobs
 from timnet.states import COMMANDS, Command
 from timnet.text import clean
@@ -26,7 +27,7 @@ def state_of(run: Run) -> str:
 
 def selection_of(selection: str, *, optimistic: bool) -> str:
     """The selection rule as it stands beside every score."""
-    return f"{clean(selection)} optimistic" if optimistic else clean(selection)
+    return selection_text(selection, optimistic, " optimistic")
 
 
 def at_once(jobs: Jobs, *, more: bool = False) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from timnet.cli.output import epoch_text, score, selection_text, state_text
+from timnet.cli.output import epoch_text, score, state_text
 from timnet.errors import BadInput
 from timnet.records import Run
+from timnet.selection import selection_text
 
 
 @dataclass(frozen=True, slots=True)

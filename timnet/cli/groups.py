@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from timnet.cli.output import print_json, print_table, say, score, selection_text
+from timnet.cli.output import print_json, print_table, say, score
 from timnet.records import RunState, is_optimistic
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from timnet.evaluation.summary import Summary

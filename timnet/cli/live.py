@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from timnet.cli.output import GLYPHS, err, say, score, selection_text
+from timnet.cli.output import GLYPHS, err, say, score
 from timnet.queue.service import ensure_worker, look
 from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
+from timnet.selection import selection_text
 from timnet.settings import Settings, load
 from timnet.states import ENDED
 from timnet.text import clean

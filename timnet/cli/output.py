@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
 from timnet.records import Experiment, Run, RunState
+from timnet.selection import selection_text
 from timnet.text import clean
 
 if TYPE_CHECKING:
@@ -142,11 +143,6 @@ def describe(experiment: Experiment) -> str:
         f"experiment {experiment.id}: {experiment.corpus}, preset {experiment.preset}, protocol {experiment.protocol}, "
         f"seed {experiment.seed}, selection {selection_text(experiment.selection, experiment.optimistic)}"
     )
-
-
-def selection_text(selection: str, optimistic: bool) -> str:
-    """The selection rule, labelled where it looked at the test fold."""
-    return f"{selection} (optimistic)" if optimistic else selection
 
 
 def epoch_text(run: Run) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from timnet.cli.output import describe, print_json, say, selection_text
+from timnet.cli.output import describe, print_json, say
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from timnet.queue.plan import Preview, Request

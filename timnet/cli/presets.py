@@ -10,8 +10,9 @@ import typer
 from timnet.cli import complete
 from timnet.cli.context import reading
 from timnet.cli.help import examples
-from timnet.cli.output import print_json, print_table, say, selection_text
+from timnet.cli.output import print_json, print_table, say
 from timnet.errors import BadInput, UnknownName
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from timnet.presets import Preset

@@ -16,9 +16,10 @@ from timnet.cli.columns import COLUMNS, chosen, table
 from timnet.cli.context import reading
 from timnet.cli.groups import fields_of, list_groups
 from timnet.cli.help import FilterCommand, examples, filter_text
-from timnet.cli.output import mean_text, print_json, print_table, say, selection_text
+from timnet.cli.output import mean_text, print_json, print_table, say
 from timnet.errors import BadInput
 from timnet.records import Run, RunState
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from timnet.queue.logs import LogReader

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from timnet.evaluation.paired import CorrectedT
 from timnet.export.comparison import Comparison, Difference, compare
-from timnet.export.comparison_words import rows_of, said_of_all, selection_text
+from timnet.export.comparison_words import rows_of, said_of_all, selection_of
 from timnet.export.contract import Object, number, to_json
 from timnet.export.contract_comparison import comparison_object
 from timnet.export.layout import Grid, Group, Line, Printed
@@ -38,7 +38,7 @@ def write_comparison(registry: Registry, keys: Sequence[str | int], path: Path) 
 def comparison_grid(comparison: Comparison) -> Grid:
     """One column a side, with its protocol and selection rule over it; the sentences stand below."""
     groups = tuple(
-        Group(side.key, f"{clean(side.experiment.protocol)}, {selection_text(side.experiment)}", ("",))
+        Group(side.key, f"{clean(side.experiment.protocol)}, {selection_of(side.experiment)}", ("",))
         for side in comparison.sides
     )
     rows = [row for row in rows_of(comparison) if row.name not in ("protocol", "selection")]

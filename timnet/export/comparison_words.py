@@ -13,6 +13,7 @@ from timnet.evaluation.paired import CorrectedT, McNemar
 from timnet.evaluation.summary import Summary
 from timnet.export.comparison import Comparison, Difference, Side
 from timnet.records import Experiment
+from timnet.selection import selection_text
 from timnet.text import clean
 
 NONE = "–"
@@ -37,7 +38,7 @@ def rows_of(comparison: Comparison, *, folds: bool = False) -> list[FactRow]:
     """Everything that can be said side by side; ``folds`` also names every fold's difference."""
     sides = comparison.sides
     experiments = [side.experiment for side in sides]
-    selections = tuple(selection_text(one) for one in experiments)
+    selections = tuple(selection_of(one) for one in experiments)
     optimistic = frozenset(place for place, one in enumerate(experiments) if one.optimistic)
     settings = comparison.settings.items()
     return [
@@ -56,9 +57,9 @@ def rows_of(comparison: Comparison, *, folds: bool = False) -> list[FactRow]:
     ]
 
 
-def selection_text(experiment: Experiment) -> str:
+def selection_of(experiment: Experiment) -> str:
     """The selection rule as it stands beside every score."""
-    return f"{clean(experiment.selection)}{' optimistic' if experiment.optimistic else ''}"
+    return selection_text(experiment.selection, experiment.optimistic, " optimistic")
 
 
 def percent(score: float | None) -> str:

@@ -11,6 +11,7 @@ from timnet.evaluation.statistics import PooledScores, pooled_scores
 from timnet.export.confusion import confusion_of
 from timnet.records import CorpusRecord, Run, RunState
 from timnet.registry import Registry
+from timnet.selection import selection_text
 from timnet.text import clean
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def notes_on_missing(registry: Registry, experiments: Sequence[int]) -> tuple[st
             continue  # told without reading every prediction, which would load numpy
         pooled = pooled_of(corpus, tested_folds(registry, corpus, registry.runs.of_experiment(one.id)))
         if pooled is not None and pooled.missing:
-            label = f"{one.protocol}, {one.selection}{' (optimistic)' if one.optimistic else ''}"
+            label = f"{one.protocol}, {selection_text(one.selection, one.optimistic)}"
             score = f"{100 * pooled.uar:.2f}, n = {pooled.n} utterances of {len(pooled.folds)} folds"
             said.append(clean(f"{one.corpus} #{one.id} ({label}): {pooled.note}: {score}."))
     return tuple(said)

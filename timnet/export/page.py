@@ -15,6 +15,7 @@ from timnet.export.results import finished, in_order, scores_of
 from timnet.export.service import write_figures
 from timnet.records import Experiment
 from timnet.registry import Registry
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,7 +84,7 @@ def _newest(registry: Registry) -> list[Experiment]:
 def _stem(what: str, experiments: Sequence[Experiment], *, named: bool) -> str:
     """``page-tsne-random-last+loso-best-test-optimistic-7-8``: every label on the page is in the name."""
     labels = dict.fromkeys(
-        f"{one.protocol}-{one.selection}{'-optimistic' if one.optimistic else ''}" for one in experiments
+        f"{one.protocol}-{selection_text(one.selection, one.optimistic, '-optimistic')}" for one in experiments
     )
     numbers = [str(one.id) for one in experiments[:6]] if named else ["all"]
     return re.sub(r"[^A-Za-z0-9.+_-]+", "_", "-".join(["page", what, "+".join(labels), *numbers]))

@@ -34,6 +34,7 @@ from timnet.preset_file import presets_or_shipped
 from timnet.protocols import PROTOCOLS
 from timnet.records import CorpusRecord, EventKind, Experiment, Run, TrainingConfig
 from timnet.registry import Registry
+from timnet.selection import selection_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +81,7 @@ def report_stem(experiments: Sequence[Experiment]) -> str:
     shown = [str(one.id) for one in experiments[:6]]
     more = [f"and-{len(experiments) - 6}-more"] if len(experiments) > 6 else []
     labels = dict.fromkeys(
-        f"{one.protocol}-{one.selection}{'-optimistic' if one.optimistic else ''}" for one in experiments
+        f"{one.protocol}-{selection_text(one.selection, one.optimistic, '-optimistic')}" for one in experiments
     )
     return re.sub(r"[^A-Za-z0-9.+_-]+", "_", "-".join(["report", *shown, *more, "+".join(labels)]))
 
@@ -151,7 +152,7 @@ def _comparison(registry: Registry, experiments: Sequence[Experiment]) -> list[P
 def _chapter(registry: Registry, experiment: Experiment) -> list[Part]:
     corpus = registry.corpora.by_id(experiment.corpus_id)
     runs = registry.runs.of_experiment(experiment.id)
-    selection = f"{experiment.selection}{' (optimistic)' if experiment.optimistic else ''}"
+    selection = selection_text(experiment.selection, experiment.optimistic)
     parts: list[Part] = [
         Heading(2, f"Experiment {experiment.id}: {experiment.corpus}, {experiment.protocol}, {selection}"),
         _facts(registry, experiment, corpus, runs),
@@ -260,8 +261,8 @@ def _picture(name: str, about: str, draw: Callable[[], Figure]) -> Picture:
 
 
 def _label(experiment: Experiment) -> str:
-    optimistic = " (optimistic)" if experiment.optimistic else ""
-    return f"protocol {experiment.protocol}, selection {experiment.selection}{optimistic}"
+    selection = selection_text(experiment.selection, experiment.optimistic)
+    return f"protocol {experiment.protocol}, selection {selection}"
 
 
 def _settings(registry: Registry, experiment: Experiment, corpus: CorpusRecord) -> Sheet:

@@ -12,6 +12,7 @@ from timnet.export.table_files import check_target, one_line_errors, render_grid
 from timnet.files import write_bytes
 from timnet.records import Run
 from timnet.registry import Registry
+from timnet.selection import selection_text
 from timnet.text import clean
 
 HEADS = ("run", "seed", "state", "epochs", "best epoch", "UAR %", "WAR %")
@@ -51,7 +52,7 @@ def run_grid(runs: Sequence[Run]) -> Grid:
     for experiment, folds in groupby(runs, key=lambda run: run.experiment_id):
         for place, run in enumerate(folds):
             name = "" if place else f"{experiment} {clean(run.corpus)} {clean(run.preset)}"
-            label = f"{clean(run.protocol)}, {run.selection}{' (optimistic)' if run.optimistic else ''}"
+            label = f"{clean(run.protocol)}, {selection_text(run.selection, run.optimistic)}"
             lines.append(Line(name, label, tuple(Printed(cell) for cell in _cells(run))))
     return Grid("Runs", "experiment", (Group("", "", HEADS),), tuple(lines), (NOTE,), labelled=True)
 

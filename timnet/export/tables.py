@@ -18,6 +18,7 @@ from timnet.export.results import TRAINED, finished, in_order, maker_of
 from timnet.protocols import PROTOCOLS
 from timnet.records import Experiment, Run, RunState
 from timnet.registry import Registry
+from timnet.selection import selection_text
 
 MINE, IMPORTED = "mine", "imported"
 METRICS = ("uar", "war")
@@ -66,7 +67,7 @@ class Entry:
     @property
     def label(self) -> str:
         """Protocol and selection rule as they stand beside the number: ``random, best-test (optimistic)``."""
-        return f"{self.protocol}, {self.selection}{' (optimistic)' if self.optimistic else ''}"
+        return f"{self.protocol}, {selection_text(self.selection, self.optimistic)}"
 
     def score(self, metric: str) -> SeedScores:
         """The score ``uar`` or ``war``."""
@@ -108,7 +109,7 @@ class Table:
 
 
 def _selection(entry: Entry) -> str:
-    return f"{entry.selection} (optimistic)" if entry.optimistic else entry.selection
+    return selection_text(entry.selection, entry.optimistic)
 
 
 #: axis -> the value an entry has on it, "" for none

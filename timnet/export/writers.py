@@ -15,6 +15,7 @@ from timnet.export.contract import Object, fold_object, result_object
 from timnet.export.layout import Grid
 from timnet.export.published import SOURCES, published_for
 from timnet.export.results import FoldRow, ResultRow
+from timnet.selection import selection_text
 from timnet.text import clean
 
 NOTHING = "–"
@@ -82,7 +83,7 @@ def fold_table(rows: Sequence[FoldRow]) -> TextTable:
 
 def selection_label(row: ResultRow | FoldRow) -> str:
     """The selection rule as it stands beside a number: ``best-test (optimistic)``."""
-    return f"{clean(row.selection)} (optimistic)" if row.optimistic else clean(row.selection)
+    return selection_text(row.selection, row.optimistic)
 
 
 def percent(mean: float | None, sd: float | None = None) -> str:

@@ -34,6 +34,7 @@ from timnet.records import (
 )
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment, check_tag
+from timnet.selection import selection_text
 from timnet.text import clean
 
 Made = TypeVar("Made")
@@ -372,7 +373,7 @@ def _record_run(registry: Registry, archive: Zipped, run: Run, bundled: BundledR
     if CONFUSION in there:
         journal.artifact(ARTIFACT, paths.confusion)
     assert bundled.war is not None
-    label = f"{run.selection}{', optimistic' if run.optimistic else ''}"
+    label = selection_text(run.selection, run.optimistic, ", optimistic")
     told = "unknown" if bundled.uar is None else f"{bundled.uar:.4f}"
     journal.done(
         bundled.uar, bundled.war, bundled.predictions, there.get("embeddings.npy"),

@@ -30,6 +30,7 @@ from timnet.records import (
 )
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
+from timnet.selection import selection_text
 from timnet.text import clean
 
 SOURCE = "keras-log"
@@ -274,5 +275,5 @@ def _record_fold(
         write_text(path, json.dumps({"labels": list(new.corpus.classes), "matrix": score.confusion}) + "\n")
         journal.artifact("confusion", path)
     uar = "unknown" if score.uar is None else f"{score.uar:.4f}"
-    label = f"{new.config.selection}{', optimistic' if new.config.optimistic else ''}"
+    label = selection_text(new.config.selection, new.config.optimistic, ", optimistic")
     journal.done(score.uar, score.war, [], None, f"imported: UAR {uar}, WAR {score.war:.4f} ({label})")

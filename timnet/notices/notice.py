@@ -10,6 +10,7 @@ from timnet.evaluation.summary import fold_scores
 from timnet.records import EventKind, Run, RunState
 from timnet.registry import Registry
 from timnet.registry.notices import Happening
+from timnet.selection import selection_text
 from timnet.states import ENDED
 from timnet.text import clean
 from timnet.tuning.trial import is_trial
@@ -105,8 +106,7 @@ def _notice(occasion: str, title: str, text: str, experiment: int, run: str = ""
 
 
 def _about(run: Run) -> str:
-    label = " optimistic" if run.optimistic else ""
-    return f"{run.corpus}, {run.protocol}, {run.selection}{label}"
+    return f"{run.corpus}, {run.protocol}, {selection_text(run.selection, run.optimistic, ' optimistic')}"
 
 
 def _scores(run: Run) -> str:

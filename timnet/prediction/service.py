@@ -20,6 +20,7 @@ from timnet.prediction.order import Order
 from timnet.prediction.windows import Slide, Window, best_of
 from timnet.records import CorpusRecord, Experiment, Run, TrainingConfig
 from timnet.registry import Registry
+from timnet.selection import selection_text
 from timnet.tasks import Progress, run_task
 from timnet.text import clean
 
@@ -102,8 +103,7 @@ def networks_of_weights(registry: Registry, source: Path, name: str) -> Networks
 
 def _rule(experiment: Experiment) -> str:
     """How the networks were trained and chosen."""
-    label = " (optimistic)" if experiment.optimistic else ""
-    return f"protocol {experiment.protocol}, selection {experiment.selection}{label}"
+    return f"protocol {experiment.protocol}, selection {selection_text(experiment.selection, experiment.optimistic)}"
 
 
 def _weights(registry: Registry, run: Run) -> Path:

@@ -25,6 +25,7 @@ from timnet.paths import RunPaths
 from timnet.protocols import Fold
 from timnet.records import EpochMetrics, EpochRecord, EventKind, Prediction, TrainingConfig, Want
 from timnet.registry.journal import Journal
+from timnet.selection import selection_text
 from timnet.training import checkpoint
 from timnet.training.checkpoint import Progress
 from timnet.training.data import CorpusData
@@ -209,7 +210,7 @@ def _finish(
     weights = (
         f"epochs {epoch - job.config.average + 1} to {epoch}" if job.config.select == "average" else f"epoch {epoch}"
     )
-    label = f"{job.config.selection}{', optimistic' if job.config.optimistic else ''}"
+    label = selection_text(job.config.selection, job.config.optimistic, ", optimistic")
     text = f"done: UAR {result.uar:.4f}, WAR {result.war:.4f} ({label}, weights of {weights})"
     embeddings = trainer.embed(Rows.all_of(job.data.features))
     record_result(journal, job.fold, job.data, result, embeddings, job.paths.embeddings, text)

@@ -12,6 +12,7 @@ from timnet.queue.forecast import duration
 from timnet.queue.plan import Preview, changes_of, runs_of
 from timnet.registry.experiments import NewExperiment
 from timnet.text import clean
+from timnet_tui import wording
 from timnet_tui.palette import Palette
 from timnet_tui.render import style
 from timnet_tui.widgets.table import Cell, Column
@@ -66,7 +67,7 @@ def rows_of(planned: tuple[NewExperiment, ...], presets: Mapping[str, Preset] = 
 def planned_cell(row: PlannedRow, column: Column, colours: Palette) -> Cell:
     """One cell of the list; a selection rule that looks at the test fold never stands without its label."""
     if column.key == "selection":
-        return Cell(f"{row.selection} optimistic" if row.optimistic else row.selection,
+        return Cell(wording.selection_of(row.selection, optimistic=row.optimistic),
                     colours.warning if row.optimistic else colours.faint)  # fmt: skip
     text = str(getattr(row, column.key))
     return Cell(text, colours.text if column.key in ("corpus", "settings") else colours.faint)

@@ -13,6 +13,7 @@ from timnet.export.figures.embeddings import MARKERS, OTHER_MARKERS
 from timnet.export.figures.style import GREY, HEAD, MARGIN, folds_text, frame, new_figure
 from timnet.export.writers import percent
 from timnet.records import Experiment
+from timnet.selection import selection_text
 from timnet.text import clean
 
 if TYPE_CHECKING:
@@ -57,11 +58,10 @@ def draw_page(title: str, note: str, panels: Sequence[Panel], *, height: float, 
 def _heading(panel: Panel) -> str:
     """What belongs to every number: corpus, protocol, selection, n."""
     one, scores = panel.experiment, panel.scores
-    optimistic = " (optimistic)" if one.optimistic else ""
     uar, war = (percent(score.mean, score.sd) for score in (scores.uar, scores.war))
     return (
         f"{clean(one.corpus)} (#{one.id}), {folds_text(scores.war.n, one.folds)}\n"
-        f"{clean(one.protocol)}, {clean(one.selection)}{optimistic}, seed {one.seed}\n"
+        f"{clean(one.protocol)}, {selection_text(one.selection, one.optimistic)}, seed {one.seed}\n"
         f"UAR {uar} %\nWAR {war} %, n = {scores.war.n}"
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from timnet.errors import BadInput
 from timnet.records import Experiment
+from timnet.selection import selection_text
 from timnet.text import clean
 
 if TYPE_CHECKING:
@@ -89,11 +90,8 @@ def frame(figure: Figure, title: str, subtitle: str, note: str, legend: float = 
 
 def facts(experiment: Experiment) -> str:
     """``experiment 7, protocol random, selection best-test (optimistic), seed 46``: on every figure."""
-    optimistic = " (optimistic)" if experiment.optimistic else ""
-    return (
-        f"experiment {experiment.id}, protocol {experiment.protocol}, "
-        f"selection {experiment.selection}{optimistic}, seed {experiment.seed}"
-    )
+    selection = selection_text(experiment.selection, experiment.optimistic)
+    return f"experiment {experiment.id}, protocol {experiment.protocol}, selection {selection}, seed {experiment.seed}"
 
 
 def folds_text(n: int, folds: int) -> str:
