@@ -5,10 +5,7 @@ forks for each assignment that its worker sends. What makes that safe: TensorFlo
 which is in the child; until then there is one thread, and that is looked at before each fork. Where there is
 another, the worker is told so and starts a process of its own.
 
-On the wire (a Unix socket that keeps messages apart) go JSON objects. From the worker: an assignment with a
-``number``, and with it the descriptors of the run's lock and of its log. To the worker: ``{"ready": true}``; then for
-a number its ``pid``, with a descriptor of the process, and later its exit ``status``; or the reason why it is
-``refused``. The child keeps the lock, this process does not.
+What goes over the wire is told in :mod:`timnet.training.wire`. The child keeps the run's lock, this process does not.
 """
 
 from __future__ import annotations
@@ -30,8 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from timnet.training.engine import load_engine
+from timnet.training.wire import LARGEST_MESSAGE
 
-LARGEST_MESSAGE = 1 << 16
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
 """The allocator's own, which it stops before a fork and starts anew after it."""
 

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from timnet.training.wire import LARGEST_MESSAGE
+
 MODULE = "timnet.training.warm"
-LARGEST_MESSAGE = 1 << 16
 LOOK_SECONDS = 0.02
 LAST_WORDS_SECONDS = 2.0
 """How long a status is waited for after its process has ended; none comes where the warm process ended too."""
