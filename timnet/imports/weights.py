@@ -12,6 +12,7 @@ from timnet.protocols import check_folds
 from timnet.records import CorpusRecord
 from timnet.registry import Registry
 from timnet.tasks import Progress, run_task
+from timnet.text import clean
 
 
 def import_weights(
@@ -51,20 +52,29 @@ def read_for(source: Path, corpus: CorpusRecord, seed: int | None) -> tuple[list
     return folds, seed
 
 
-def _seed(source: Path, corpus: CorpusRecord, seed: int | None) -> int:
-    named_corpus, named_seed = name_and_seed(source)
-    if named_corpus is not None and not corpus.name.upper().startswith(named_corpus):
+def seed_named(source: Path, corpus: str) -> int | None:
+    """The seed that the file's name tells, None where it tells none.
+
+    Raises :class:`WeightsError` where the name tells of another corpus than ``corpus``.
+    """
+    named, seed = name_and_seed(source)
+    if named is not None and not corpus.upper().startswith(named):
         raise WeightsError(
-            f"{source.name} holds weights of {named_corpus} by its name, not of {corpus.name}; "
-            f"import it with --corpus {named_corpus}, or rename it if the name is wrong"
+            f"{clean(source.name)} holds weights of {named} by its name, not of {corpus}; "
+            f"give it with --corpus {named}, or rename it if the name is wrong"
         )
+    return seed
+
+
+def _seed(source: Path, corpus: CorpusRecord, seed: int | None) -> int:
+    named_seed = seed_named(source, corpus.name)
     if seed is None:
         if named_seed is None:
-            raise WeightsError(f"{source.name} does not name the seed of its folds; say it with --seed")
+            raise WeightsError(f"{clean(source.name)} does not name the seed of its folds; say it with --seed")
         return named_seed
     if named_seed is not None and seed != named_seed:
         raise WeightsError(
-            f"{source.name} was trained on the folds of seed {named_seed}; with seed {seed} it would be "
+            f"{clean(source.name)} was trained on the folds of seed {named_seed}; with seed {seed} it would be "
             "tested on utterances it was trained on"
         )
     return seed

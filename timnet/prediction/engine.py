@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from timnet.errors import BadInput, CorpusError, WeightsError
 from timnet.features.mfcc import mfcc_of_signal, signal_of_bytes
 from timnet.features.recipe import MfccRecipe
+from timnet.imports.weights import seed_named
 from timnet.model.network import NetworkShape, TimNet
-from timnet.model.published import apply_published, name_and_seed, read_published
+from timnet.model.published import apply_published, read_published
 from timnet.model.weights import load_weights
 from timnet.prediction.distance import Facts
 from timnet.prediction.order import Order
@@ -109,9 +110,7 @@ def _fill(order: Order) -> Iterator[Callable[[TimNet], None]]:
     """For each network what puts its weights into a model."""
     if order.published is not None:
         source = Path(order.published)
-        named, _ = name_and_seed(source)
-        if named is not None and not order.corpus.upper().startswith(named):
-            raise WeightsError(f"{clean(source.name)} holds weights of {named} by its name, not of {order.corpus}")
+        seed_named(source, order.corpus)
         for fold in read_published(source):
             yield partial(apply_published, fold)
     for path in order.weights:
