@@ -164,9 +164,11 @@ def middle(samples: Sequence[Sample], part: str) -> float:
     return median(float(getattr(sample, part)) for sample in samples)
 
 
-def compared(
-    figure: str, what: str, unit: str, ours: Sequence[float], peer: Sequence[float], peer_name: str, **more: Any
-) -> Row:
-    """A row of two series that were taken in turn. The ratio is the median of the ratios within a turn."""
+def compared(figure: str, what: str, unit: str, found: Sequence[Sequence[float]], peer_name: str, **more: Any) -> Row:
+    """A row of two series, ours and the peer's, that were taken in turn.
+
+    The ratio is the median of the ratios within a turn.
+    """
+    ours, peer = found
     ratio = median(theirs / own for own, theirs in zip(ours, peer, strict=True))
     return Row(figure, what, unit, median(ours), median(peer), peer_name, ratio, n=len(ours), **more)

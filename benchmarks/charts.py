@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 from timnet.records import EpochMetrics
 from timnet_tui.app import SWITCH_SECONDS
@@ -29,6 +30,9 @@ from timnet_tui.charts.draw import draw
 from timnet_tui.charts.inks import Ink
 from timnet_tui.charts.scatter import Choice, Point, Scatter, draw_scatter
 from timnet_tui.palette import DARK
+
+if TYPE_CHECKING:
+    from timnet_tui.charts.widget import Chart
 
 SIZES = ((40, 10), (80, 20), (160, 40), (200, 50))
 FOLDS, EPOCHS = 10, 600
@@ -161,11 +165,16 @@ async def loop_times(curves: Curves, size: tuple[int, int]) -> list[float]:
                 await pilot.pause(0.02)
             begun = time.thread_time()
             chart.show(replace(curves, key=("ten", number)))
-            while not chart.settled:
-                await asyncio.sleep(0.001)
+            await _settled(chart)
             app.screen._compositor.render_strips(app.size)
             spent.append(1e3 * (time.thread_time() - begun))
     return spent
+
+
+async def _settled(chart: Chart) -> None:
+    """Wait, looking often: a pilot's pauses are longer than what is measured."""
+    while not chart.settled:
+        await asyncio.sleep(0.001)
 
 
 async def main() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import ROOT, Row
+from timnet.cores import cores
 
 HISTORY = ROOT / "benchmarks" / "history"
 PAGE = ROOT / "docs" / "performance.md"
@@ -26,7 +27,7 @@ def machine(peers: dict[str, str]) -> dict[str, Any]:
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "load": round(os.getloadavg()[0], 1),
         "system": platform.system(),
         "python": platform.python_version(),

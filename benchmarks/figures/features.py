@@ -25,14 +25,14 @@ def measure(bench: Bench) -> Iterator[Row]:
         peer = Subject(LIBROSA, "benchmarks.peers.recipe:subject", arguments, ONE_THREAD, peer=True)
         with bench.children([ours, peer]) as children:
             own, theirs = ([one.cpu / count * 1e3 for one in each] for each in bench.in_turn(children, "files"))
-            yield compared("features", f"a file, {kind}, CPU time", "ms", own, theirs, LIBROSA, asked=1.7)
+            yield compared("features", f"a file, {kind}, CPU time", "ms", (own, theirs), LIBROSA, asked=1.7)
             children[0].ask("corpus1")
             children[1].ask("script")
             whole: list[list[float]] = [[], []]
             for _ in range(bench.turns):
                 for child, what, found in zip(children, ("corpus1", "script"), whole, strict=True):
                     found.append(child.ask(what).cpu / count * 1e3)
-            yield compared("features", f"a corpus's file, {kind}, CPU time", "ms", *whole, SCRIPT, asked=3.0)
+            yield compared("features", f"a corpus's file, {kind}, CPU time", "ms", whole, SCRIPT, asked=3.0)
     yield from _processes(bench)
     yield from _shared(bench)
 
@@ -48,7 +48,7 @@ def _processes(bench: Bench) -> Iterator[Row]:
         for _ in range(bench.turns):
             one.append(child.ask("corpus1").wall)
             two.append(child.ask("corpus2").wall)
-    yield compared("features", f"{count} files by two processes, wall time", "s", two, one, "one process", asked=1.0)
+    yield compared("features", f"{count} files by two processes, wall time", "s", (two, one), "one process", asked=1.0)
 
 
 def _shared(bench: Bench) -> Iterator[Row]:

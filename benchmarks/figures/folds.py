@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.bench import QUIET, ROOT, Bench, Row, Subject, compared
 from benchmarks.ours.project import project
+from timnet.cores import cores
 from timnet.records import RunState
 from timnet.registry import Registry
 
@@ -36,14 +37,14 @@ def measure(bench: Bench) -> Iterator[Row]:
             theirs.append(time.perf_counter() - started)
     what = f"{folds} folds x {epochs} epochs, EMODB, wall time"
     asked = None if bench.quick else ASKED
-    yield compared("folds", what, "s", ours, theirs, SEQUENTIAL, asked=asked, note="start and tracing included")
+    yield compared("folds", what, "s", (ours, theirs), SEQUENTIAL, asked=asked, note="start and tracing included")
 
 
 def _worked(folder: Path, folds: int, epochs: int) -> float:
     """Seconds that ``timnet work`` takes for an experiment that waits."""
     folder.mkdir()
     db = project(folder, folds, epochs)
-    command = [sys.executable, "-m", "timnet", "--db", str(db), "work", "--jobs", str(os.cpu_count() or 1)]
+    command = [sys.executable, "-m", "timnet", "--db", str(db), "work", "--jobs", str(cores())]
     environment = {**os.environ, **QUIET, "TIMNET_CACHE": str(folder / "cache")}
     environment.pop("TF_USE_LEGACY_KERAS")
     started = time.perf_counter()

@@ -21,4 +21,4 @@ def measure(bench: Bench) -> Iterator[Row]:
         found = bench.in_turn(children, "epochs")
     for part, name in (("cpu", "CPU time"), ("wall", "wall time")):
         both = [[getattr(one, part) / EPOCHS * 1e3 for one in each] for each in found]
-        yield compared("logging", f"records of an epoch, {name}", "ms", *both, CALLBACKS)
+        yield compared("logging", f"records of an epoch, {name}", "ms", both, CALLBACKS)

@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Iterator[Row]:
             with bench.children(subjects) as children:
                 for child, peaks in zip(children, found, strict=True):
                     peaks.append(child.ask("run").peak)
-        yield compared("memory", f"peak memory of a run, {shape}", "MB", *found, LEGACY, asked=1.0)
+        yield compared("memory", f"peak memory of a run, {shape}", "MB", found, LEGACY, asked=1.0)
         if shape == "IEMOCAP":
             ours = median(found[0])
             yield Row("memory", f"peak memory of a run, {shape}", "MB", ours, most=MOST_MB, n=len(found[0]))

@@ -26,4 +26,4 @@ def measure(bench: Bench) -> Iterator[Row]:
         for _ in range(min(TURNS, bench.turns)):
             for child, seconds in zip(children, found, strict=True):
                 seconds.append(child.ask("place").cpu)
-    yield compared("placing", f"t-SNE of {points} x 39 (openTSNE), CPU time", "s", *found, SKLEARN)
+    yield compared("placing", f"t-SNE of {points} x 39 (openTSNE), CPU time", "s", found, SKLEARN)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
 from benchmarks.bench import ONE_THREAD, Bench, Child, Row, Sample, Subject, compared
 from benchmarks.shapes import BATCH, SHAPES
+from timnet.cores import cores
 
 STEPS = {"EMODB": 8, "SAVEE": 6, "IEMOCAP": 3}
 """Steps in a sample."""
@@ -31,7 +31,7 @@ def _of(bench: Bench, shape: str, threads: int) -> Iterator[Row]:
     common = {"shape": shape, "rows": rows, "steps": STEPS[shape]}
     files = {**common, "folder": str(bench.scratch)}
     where = ONE_THREAD if threads else {}
-    ours = {**files, "threads": threads or os.cpu_count() or 1}
+    ours = {**files, "threads": threads or cores()}
     subjects = [
         Subject("timnet", "benchmarks.ours.training:subject", ours, where),
         Subject(LEGACY, "benchmarks.peers.legacy:subject", {**files, "threads": threads}, where, peer=True),
@@ -58,6 +58,6 @@ def _rows(
         for part, name in (("cpu", "CPU time"), ("wall", "wall time")):
             milliseconds = [[getattr(one, part) / steps * 1e3 for one in samples] for samples in (own, theirs)]
             yield compared(
-                "training", f"{what}, {name}", "ms", *milliseconds, child.subject.name,
+                "training", f"{what}, {name}", "ms", milliseconds, child.subject.name,
                 asked=wanted if part == "cpu" else None, note=f"batch {BATCH}",
             )  # fmt: skip

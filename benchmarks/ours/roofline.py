@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,14 @@ def profiled(run: Callable[[], Any]) -> list[tuple[str, float]]:
         tf.profiler.experimental.stop()
         (found,) = Path(folder).rglob("*.xplane.pb")
         space = xplane_pb2.XSpace.FromString(found.read_bytes())
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name, colon, kind = plane.event_metadata[event.metadata_id].name.rpartition(":")
             if colon and kind.isidentifier() and not name.endswith(":"):  # operations are NAME:KIND; what runs them,
                 # which would be counted once more, is A::B, A: B, or has no colon
                 seconds[kind] += event.duration_ps / 1e12
-    return seconds.most_common()
+    return sorted(seconds.items(), key=lambda one: one[1], reverse=True)
 
 
 def _numbers(tensor: Any) -> int:
