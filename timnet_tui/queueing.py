@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from timnet.queue import service
-from timnet.queue.plan import Request, plan, take_back
+from timnet.queue.plan import Request, plan
 from timnet.records import Worker
 from timnet.registry import Registry
 from timnet.registry.lineup import Held, Move, Spot
@@ -46,7 +46,7 @@ def unqueue(db: Path, ids: Sequence[int]) -> CommandEnded:
     """Delete what was just queued, unless a run of it has started."""
 
     def job(registry: Registry) -> CommandEnded:
-        take_back(registry, ids)
+        service.take_back(registry, ids)
         return CommandEnded(f"took {_counted(len(ids), 'experiment')} back from the queue")
 
     return attempt(db, job)

@@ -22,9 +22,9 @@ from timnet.queue.plan import (
     parse_numbers,
     plan,
     preview,
-    take_back,
     with_changes,
 )
+from timnet.queue.service import take_back
 from timnet.records import RunState, TrainingConfig, Utterance
 from timnet.registry import Registry
 from timnet.registry.load import Share

@@ -1,11 +1,10 @@
 """From what a user asks for to the experiments that would be queued, and how long they would take.
 
-Nothing is written here but by :func:`take_back`, which deletes what has just been queued.
+Nothing is written here.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
@@ -16,7 +15,7 @@ from timnet.preset_file import presets_in, presets_or_shipped
 from timnet.presets import ALIASES, PRESETS, Preset, parse_changes, preset_of
 from timnet.protocols import LARGEST_SEED, PROTOCOLS, check_corpus, check_folds, check_told, folds_of
 from timnet.queue.forecast import Forecast, duration, of_shares
-from timnet.records import CorpusRecord, Experiment, RunState, TrainingConfig
+from timnet.records import CorpusRecord, Experiment, TrainingConfig
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment, check_tag, chosen_folds
 from timnet.registry.load import Share
@@ -196,22 +195,6 @@ def with_changes(request: Request, changes: Sequence[str]) -> Request:
     named = {_setting(change) for change in changes}
     kept = tuple(change for change in request.changes if _setting(change) not in named)
     return replace(request, changes=(*kept, *changes))
-
-
-def take_back(registry: Registry, ids: Sequence[int]) -> None:
-    """Delete experiments that have just been queued: all of them, or none once a run of one has started.
-
-    Raises :class:`BadInput` naming that run.
-    """
-    with registry.db.write():
-        uids = []
-        for experiment_id in ids:
-            for run in registry.runs.of_experiment(experiment_id):
-                if run.attempt or run.state is RunState.RUNNING:
-                    raise BadInput(f"run {run.key} has started; cancel it instead: timnet queue cancel {run.key}")
-            uids += registry.experiments.delete(experiment_id)
-    for uid in uids:
-        shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
 
 
 def parse_folds(text: str) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -128,6 +127,25 @@ def delete_experiments(registry: Registry, ids: Sequence[int]) -> None:
     """
     with registry.db.write():
         uids = [uid for experiment_id in ids for uid in registry.experiments.delete(experiment_id)]
+    _drop_files(registry, uids)
+
+
+def take_back(registry: Registry, ids: Sequence[int]) -> None:
+    """Delete experiments that have just been queued: all of them, or none once a run of one has started.
+
+    Raises :class:`BadInput` naming that run.
+    """
+    with registry.db.write():
+        uids = []
+        for experiment_id in ids:
+            for run in registry.runs.of_experiment(experiment_id):
+                if run.attempt or run.state is RunState.RUNNING:
+                    raise BadInput(f"run {run.key} has started; cancel it instead: timnet queue cancel {run.key}")
+            uids += registry.experiments.delete(experiment_id)
+    _drop_files(registry, uids)
+
+
+def _drop_files(registry: Registry, uids: Sequence[str]) -> None:
     for uid in uids:
         shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
 
@@ -150,7 +168,6 @@ def start_worker(db: Path, jobs: Jobs, *, stay: bool = False, wait_seconds: floa
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ},
         )
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and worker.poll() is None:
