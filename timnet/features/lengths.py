@@ -13,7 +13,8 @@ from timnet.errors import BadInput
 from timnet.features.recipe import MfccRecipe
 from timnet.text import clean
 
-RATE = 22_050
+PUBLISHED = MfccRecipe(signal_length=1)
+RATE, HOP = PUBLISHED.sample_rate, PUBLISHED.hop_length
 AUTO_PERCENT = 95.0
 AUTO_STEP = 2000
 FEWEST_TABS, MOST_TABS = 8, 14
@@ -26,7 +27,7 @@ def receptive_field(tabs: int) -> int:
     return int(2 ** (tabs + 1)) - 1
 
 
-LONGEST = receptive_field(MOST_TABS) * 512 - 1
+LONGEST = receptive_field(MOST_TABS) * HOP - 1
 """Samples at 22 050 Hz (12.7 minutes) whose frames the most TABs still see all at once."""
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from timnet.errors import BadInput, CorpusError
 from timnet.features.cache import FeatureCache, Shape
-from timnet.features.lengths import tabs_of
+from timnet.features.lengths import MOST_TABS, receptive_field, tabs_of
 from timnet.features.recipe import MfccRecipe
 from timnet.features.unpickle import unpickle
 from timnet.records import CorpusRecord, Utterance
@@ -31,8 +31,8 @@ LAYOUT = "published-features"
 """The ``layout`` of a corpus that was registered from such a file."""
 COEFFICIENTS = 39
 LONGEST_HEADER = 1000
-MOST_FRAMES = 32_767
-"""What the largest network (14 TABs) sees at once."""
+MOST_FRAMES = receptive_field(MOST_TABS)
+"""What the largest network sees at once."""
 _MAGIC = b"\x93NUMPY"
 
 
