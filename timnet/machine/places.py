@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,6 @@ ALIKE = 0.03
 
 MEMORY_SHARE = 0.85
 """Of the memory that is free, what runs may fill."""
-
 
 BUSY, BUSY_SECONDS = 0.3, 0.5
 """A machine whose cores are in use to more than this share, looked at for so long, shows nothing true."""
@@ -94,8 +94,6 @@ def probe(
     shape: WorkShape, device: str, seconds: float = PROBE_SECONDS, stop: threading.Event | None = None
 ) -> tuple[Rate, ...]:
     """Measure :func:`candidates` in a process of its own. Raises :class:`TimnetError` when that dies."""
-    import json
-
     question: dict[str, Any] = {
         "shape": shape.to_dict(),
         "device": device,

@@ -14,7 +14,7 @@ from timnet.registry import Registry
 from timnet.text import clean
 from timnet.tuning.search import Search, made_by
 from timnet.tuning.study import FEWEST, Importance, Study, TrialRecord
-from timnet.tuning.tuner import folds_text, value_text
+from timnet.tuning.tuner import folds_text, setting_text, value_text
 
 CAUTION = (
     "The inner validation sets chose these settings; no test fold was looked at. Yet what is tested in one fold is in"
@@ -188,7 +188,7 @@ def _value(metric: str, value: float | None) -> str:
 
 
 def _setting(value: object) -> str:
-    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    return "" if value is None else setting_text(value)
 
 
 def _trial(one: TrialRecord) -> dict[str, Any]:

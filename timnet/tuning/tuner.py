@@ -147,7 +147,7 @@ class Tuner:
         note = note_of(number, self.search.study, self.study.token)
         [experiment] = self.registry.experiments.create([self.search.experiment(settings, note)])
         self.study.link(number, experiment.id)
-        told = ", ".join(f"{name} {_shown(value)}" for name, value in settings.items())
+        told = ", ".join(f"{name} {setting_text(value)}" for name, value in settings.items())
         self._say(f"trial {number}: experiment {experiment.id}, {told}")
 
     # looking
@@ -287,7 +287,8 @@ def value_text(metric: str, value: float) -> str:
     return f"{metric} {value:.4f}" if metric == "inner_loss" else f"{metric} {value * 100:.2f} %"
 
 
-def _shown(value: object) -> str:
+def setting_text(value: object) -> str:
+    """A setting's value, to four digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
