@@ -19,6 +19,7 @@ AUTO_PERCENT = 95.0
 AUTO_STEP = 2000
 FEWEST_TABS, MOST_TABS = 8, 14
 SHORTEST = 512
+LONGEST_QUOTED = 60
 BINS = 16
 
 
@@ -52,7 +53,7 @@ def length_of(wanted: str, seconds: Sequence[float]) -> int:
     if text.endswith("%"):
         return _fitting(_percentile(seconds, _percent(text)))
     if not (text.isascii() and text.isdecimal() and len(text) < 12):
-        raise BadInput(f"{clean(wanted)!r} is no signal length; write auto, a number of samples, or a share like 95%")
+        raise BadInput(f"{_quoted(wanted)} is no signal length; write auto, a number of samples, or a share like 95%")
     if not SHORTEST <= int(text) <= LONGEST:
         raise BadInput(f"a signal length is {SHORTEST} to {LONGEST} samples at {RATE} Hz, not {int(text)}")
     return int(text)
@@ -96,8 +97,13 @@ def _percent(text: str) -> float:
     except ValueError:
         percent = math.nan
     if not 0 < percent <= 100:
-        raise BadInput(f"{clean(text)!r} is no share of the recordings; write one above 0% up to 100%")
+        raise BadInput(f"{_quoted(text)} is no share of the recordings; write one above 0% up to 100%")
     return percent
+
+
+def _quoted(text: str) -> str:
+    """What was typed, no longer than leaves room for what is wrong with it."""
+    return repr(clean(text if len(text) <= LONGEST_QUOTED else f"{text[: LONGEST_QUOTED - 1]}…"))
 
 
 def _fitting(samples: int) -> int:
