@@ -128,13 +128,24 @@ def test_a_process_that_hears_nothing_is_killed_for_a_wish_and_at_the_worker_s_e
     assert not liveness.is_held(place.registry.paths.run(after.uid).lock)
 
 
+def stopped_outside_the_gate(pid: int, gate: Path) -> bool:
+    """Stop a process, unless it is writing: stopped with the gate in its hands it would keep everybody waiting."""
+    os.kill(pid, signal.SIGSTOP)
+    state = Path(f"/proc/{pid}/stat")
+    wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", PATIENCE, "for it to stop")
+    if not liveness.is_held(gate):
+        return True
+    os.kill(pid, signal.SIGCONT)
+    return False
+
+
 def test_a_zombie_of_a_fenced_run_changes_nothing_and_leaves(place: Place) -> None:
     place.queue("slow")
     place.work("--stay")
     place.until(lambda: place.run(1).epoch >= 1, "for its first epoch")
     zombie = place.run(1).pid
     assert zombie is not None
-    os.kill(zombie, signal.SIGSTOP)
+    place.until(lambda: stopped_outside_the_gate(zombie, place.registry.paths.gate), "for it to be between two writes")
     folder = place.registry.paths.run(place.run(1).uid)
     folder.lock.unlink()  # as if the folder had been put back from a copy: nobody holds the new lock
     place.until(lambda: liveness.reap(place.registry, 3) or place.run(1).attempt == 2, "for the run to be taken away")

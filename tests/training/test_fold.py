@@ -224,8 +224,9 @@ def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> 
     said: list[str] = []
     assert _leave(started(run), OSError(28, "No space left on device", "/there"), said.append) == DiskFull.exit_code
     left = run.registry.runs.get("1.1")
-    assert (left.state, left.error) == (RunState.PAUSED, said[0])
-    assert "no space left on the disk at /there" in said[0]
+    full = "no space left on the disk at /there while training; free some room"
+    assert (left.state, left.error) == (RunState.PAUSED, f"{full}, then resume it")
+    assert said[0].startswith(full)
     from timnet.states import Command
 
     run.registry.runs.command(Command.RESUME, ["1.1"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from textual.strip import Strip
 from tests.tui.charting import alone, fold, ten, wave
 from tests.tui.fakes import detail, training
 from timnet_tui.charts import axes, glyphs, readout
-from timnet_tui.charts.curves import Curves, Group, Look, Metric
+from timnet_tui.charts.curves import Curves, Fold, Group, Look, Metric
 from timnet_tui.charts.draw import Picture, draw
 from timnet_tui.charts.inks import Ink
 from timnet_tui.charts.model import Band, BandKind, Mark, MarkKind, Plot, Role, Series, XAxis
@@ -94,7 +95,9 @@ def test_spikes_stay_however_many_points_there_are() -> None:
 
 
 def test_a_missing_value_is_a_gap() -> None:
-    strips = picture(alone(fold([1.0] * 20 + [None] * 20 + [1.0] * 20)).plot(Look(roles=VALIDATION))).strips
+    one = fold([1.0] * 20 + [None] * 20 + [1.0] * 20)
+    asked = Fold(tuple(replace(metrics, val_accuracy=0.5) for metrics in one.epochs))  # its loss was no number
+    strips = picture(alone(asked).plot(Look(roles=VALIDATION))).strips
     drawn = "".join(
         "x" if any(strip.text[column] > "\u2800" for strip in strips[:-2]) else " " for column in range(6, 60)
     )

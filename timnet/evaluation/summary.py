@@ -6,13 +6,13 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-LARGEST = 1e150
-"""No score or loss comes near it; the square of what is beyond it is more than a float holds."""
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """``n`` values: their mean (None for n = 0) and sample standard deviation (None for n < 2)."""
+    """``n`` values: their mean (None for n = 0) and sample standard deviation.
+
+    The latter is None for n < 2, and for values so far apart that a float cannot hold their squares.
+    """
 
     n: int
     mean: float | None
@@ -40,16 +40,19 @@ class CurvePoint:
 def summarise(values: Iterable[float | None]) -> Summary:
     """Mean and sample standard deviation (n - 1 in the denominator) of the values there are.
 
-    None, what is not finite and what is beyond :data:`LARGEST` count as no value: ``n`` says how many were left.
+    None and what is not finite count as no value: ``n`` says how many were left.
     """
-    found = [value for value in values if value is not None and abs(value) <= LARGEST]
+    found = [value for value in values if value is not None and math.isfinite(value)]
     n = len(found)
     if n == 0:
         return Summary(0, None, None)
-    mean = math.fsum(found) / n
-    if n == 1:
-        return Summary(1, mean, None)
-    return Summary(n, mean, math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (n - 1)))
+    try:
+        mean = math.fsum(found) / n
+        if n == 1:
+            return Summary(1, mean, None)
+        return Summary(n, mean, math.sqrt(math.fsum((value - mean) ** 2 for value in found) / (n - 1)))
+    except OverflowError:  # no score or loss is near it, but others may have written into the registry
+        return Summary(n, math.fsum(value / n for value in found), None)
 
 
 def fold_scores(scores: Iterable[tuple[float | None, float | None]]) -> FoldScores:

@@ -27,11 +27,8 @@ def average(folds: Sequence[Values], kind: BandKind) -> Averaged:
 
 def _point(values: Iterable[float | None], kind: BandKind) -> tuple[float | None, float | None, float | None, int]:
     found = [value for value in values if value is not None and math.isfinite(value)]
-    try:
-        summary = summarise(found)
-        mean, sd, n = summary.mean, summary.sd, summary.n
-    except OverflowError:  # values near the largest there are: their squares have no place
-        mean, sd, n = math.fsum(value / len(found) for value in found), None, len(found)
+    summary = summarise(found)
+    mean, sd, n = summary.mean, summary.sd, summary.n
     if mean is None or n < 2 or kind is BandKind.NONE:
         return mean, None, None, n
     if kind is BandKind.RANGE:
