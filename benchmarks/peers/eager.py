@@ -1,4 +1,8 @@
-"""The published layout in PyTorch, eager, with the usual training loop."""
+"""The published layout in PyTorch, eager, with the usual training loop.
+
+The authors' own PyTorch code (TIM-Net_SER, ``Code/torch_TIMNET.py``) pads both ends of each convolution and cuts off
+what comes out too long; so does this.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +22,14 @@ class Half(nn.Module):
     def __init__(self, filters: int, dilation: int, dropout: float) -> None:
         super().__init__()
         self.dilation = dilation
-        self.convolution = nn.Conv1d(filters, filters, 2, dilation=dilation)
+        self.convolution = nn.Conv1d(filters, filters, 2, dilation=dilation, padding=dilation)
         self.norm = nn.BatchNorm1d(filters, eps=1e-3, momentum=0.01)
         self.dropout = nn.Dropout1d(dropout)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``[batch, filters, frames]`` to the same."""
-        late = functional.pad(x, (self.dilation, 0))
-        return self.dropout(functional.relu(self.norm(self.convolution(late))))
+        late = self.convolution(x)[:, :, : -self.dilation]
+        return self.dropout(functional.relu(self.norm(late)))
 
 
 class Published(nn.Module):
