@@ -29,6 +29,9 @@ QUIETEST = 1e-10
 RANGE_DB = 80.0
 BANDS_A_BLOCK = 16
 """Neighbouring bands that are summed in one product; fewer would be more products, more would hold more zeros."""
+FRAMES_AT_ONCE = 16
+"""They stay in the processor's cache, and memory for so few is kept from file to file; what all frames of a file take
+is given back to the system, which clears each page anew: half of a file's time."""
 LINEAR_HZ, LINEAR_MELS, OCTAVE_STEP = 1000.0, 15.0, 27.0  # 15 mels below 1 kHz; 27 from there to 6.4 kHz
 
 
@@ -79,9 +82,13 @@ def _power(signal: NDArray[np.float32], recipe: MfccRecipe, heard: slice) -> NDA
 
     padded = np.pad(signal, recipe.n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, recipe.n_fft)[:: recipe.hop_length][heard]
-    parts = rfft(frames * _hann(recipe.n_fft), axis=1, overwrite_x=True).view(np.float32)
-    np.square(parts, out=parts)  # real and imaginary parts stand beside each other
-    power: NDArray[np.float32] = parts[:, ::2] + parts[:, 1::2]
+    power = np.empty((len(frames), 1 + recipe.n_fft // 2), np.float32)
+    window = _hann(recipe.n_fft)
+    for first in range(0, len(frames), FRAMES_AT_ONCE):
+        some = slice(first, first + FRAMES_AT_ONCE)
+        parts = rfft(frames[some] * window, axis=1, overwrite_x=True).view(np.float32)
+        np.square(parts, out=parts)  # real and imaginary parts stand beside each other
+        np.add(parts[:, ::2], parts[:, 1::2], out=power[some])
     return power
 
 
