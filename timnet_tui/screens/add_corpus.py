@@ -43,6 +43,7 @@ class AddCorpus(WorkingDialog[str | None]):
         super().__init__()
         self._given = (clean(name), source)
         self._read: Source | None = None
+        self._reading: tuple[Path | None, str, str, bool] | None = None  # the form that it was, or will be, read by
         #: the name is one that was offered: the files' names are worth more
         self._offered = bool(self._given[0])
 
@@ -86,6 +87,13 @@ class AddCorpus(WorkingDialog[str | None]):
     def _path(self) -> Path | None:
         return self.query_one("#source", PathField).path
 
+    @property
+    def _form(self) -> tuple[Path | None, str, str, bool]:
+        """Source, name, length and what is left out, as they are typed now."""
+        length = self.query_one("#length", Input)
+        wanted = "" if length.disabled else length.value.strip()
+        return self._path, self._typed_name, wanted, self.query_one("#skip", Checkbox).value
+
     def on_path_field_changed(self) -> None:
         """What was read is of another source."""
         self._forget()
@@ -107,7 +115,8 @@ class AddCorpus(WorkingDialog[str | None]):
         field.disabled = canonical(self._typed_name) in KNOWN
 
     def _forget(self) -> None:
-        if self._read is not None:
+        # the word of a change may come after the answer to it: a name that was found out is read at once
+        if self._read is not None and self._form != self._reading:
             self._read = None
             self.say("")
             self._offer("Read it")
@@ -144,11 +153,9 @@ class AddCorpus(WorkingDialog[str | None]):
         elif not self._typed_name or self._offered:
             self.on_path_field_submitted()
         else:
-            length = self.query_one("#length", Input)
-            wanted = "" if length.disabled else length.value.strip()
-            skip = self.query_one("#skip", Checkbox).value
-            job = partial(_read, self._typed_name, self._path, wanted or None, skip)
-            self._begin(READ, f"reading {self._typed_name}", job)
+            self._reading = self._form
+            _, name, length, skip = self._reading
+            self._begin(READ, f"reading {name}", partial(_read, name, self._path, length or None, skip))
 
     def _begin(self, kind: str, title: str, work: Work) -> None:
         if not self.busy:
@@ -172,6 +179,7 @@ class AddCorpus(WorkingDialog[str | None]):
             field.focus()
             return
         field.value = name
+        self._offer_length()
         self._go()
 
     def _found(self, source: Source) -> None:
