@@ -19,7 +19,7 @@ help:
 	@echo "make fuzz           a million mutated files through every reader of foreign bytes (INPUTS=10000 for fewer)"
 	@echo "make audit          known vulnerabilities of the locked dependencies, where that can be asked"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
-	@echo "make bench          how quick training, features and the rest are, beside the peers (about 20 minutes)"
+	@echo "make bench          how quick training, features and the rest are, beside the peers (about half an hour)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
 	@echo "make lock           resolve requirements.lock again (needs uv)"
