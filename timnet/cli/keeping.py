@@ -61,7 +61,7 @@ def remove_experiments(context: typer.Context, ids: Sequence[str], *, now: bool,
         what = _named(registry, numbers)
         if not now:
             hide(registry, numbers)
-        elif yes or _agreed(f"delete {what}, for good?"):
+        elif yes or agreed(f"delete {what}, for good?"):
             delete_experiments(registry, numbers)
         else:
             say("nothing was deleted")
@@ -97,7 +97,7 @@ def trash(
         if empty and found:
             runs = sum(one.runs for one in found)
             what = f"{len(found)} removed experiment{'' if len(found) == 1 else 's'} with {runs} runs"
-            if not yes and not _agreed(f"delete {what}, for good?"):
+            if not yes and not agreed(f"delete {what}, for good?"):
                 say("nothing was deleted")
                 raise typer.Exit(1)
             delete_experiments(registry, [one.experiment.id for one in found])
@@ -165,7 +165,7 @@ def _named(registry: Registry, numbers: Sequence[int]) -> str:
     return f"experiment{'' if len(experiments) == 1 else 's'} {named}: {len(runs)} runs, {done} of them done"
 
 
-def _agreed(question: str) -> bool:
+def agreed(question: str) -> bool:
     """Ask at the terminal; where there is none to ask at, that is a misuse."""
     if not sys.stdin.isatty():
         raise BadInput(f"{question} There is no terminal to ask at; say it with --yes")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,9 @@ import typer
 from timnet.cli.context import settings_of
 from timnet.cli.doctor import size_text
 from timnet.cli.help import examples
+from timnet.cli.keeping import Yes, agreed
 from timnet.cli.output import print_json, print_table, say
-from timnet.errors import BadInput, RegistryError
+from timnet.errors import RegistryError
 
 if TYPE_CHECKING:
     from timnet.care.checking import Checked
@@ -37,7 +37,6 @@ SHOWN = 30
 """Lines that a person may read; the rest is for ``--json``."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command("check", epilog=CHECK_EXAMPLES, short_help="Prove that the registry and its files are whole.")
@@ -150,8 +149,8 @@ def restore(
     from timnet.care.restoring import restore_here
 
     db = settings_of(context).db.absolute()
-    if db.exists() and not yes:
-        _agree(f"put {source} in the place of {db}?")
+    if db.exists() and not yes and not agreed(f"put {source} in the place of {db}?"):
+        raise typer.Abort
     done = restore_here(db, source)
     if as_json:
         kept = str(done.kept) if done.kept else None
@@ -284,11 +283,3 @@ def _opened(db: Path, *, writable: bool) -> Iterator[Registry]:
         raise RegistryError(f"no registry at {db.absolute()}; name another with --db, or queue something first")
     with Registry.open(db) if writable else Registry.open_read_only(db) as registry:
         yield registry
-
-
-def _agree(question: str) -> None:
-    """Ask at the terminal; raises :class:`BadInput` where there is none, :class:`typer.Abort` for a no."""
-    if not sys.stdin.isatty():
-        raise BadInput(f"{question} There is no terminal to ask at; say it with --yes")
-    if not typer.confirm(question, err=True):
-        raise typer.Abort
