@@ -21,6 +21,7 @@ from timnet.registry.copies import (
     dated,
     refuse_damaged,
     unsound,
+    untouched,
     write_copy,
 )
 from timnet.registry.database import GATE_DEADLINE, Database
@@ -69,7 +70,7 @@ def back_up(path: Path, target: Path | None = None, *, force: bool = False) -> B
     with Database.open_read_only(path, older=True) as database, clear_errors(path):
         target = dated(path, ASKED) if target is None else _target(path, target.absolute(), force=force)
         write_copy(database.connection, target, check=True)
-    with closing(_untouched(target)) as copy:
+    with closing(untouched(target)) as copy:
         return BackedUp(target, target.stat().st_size, *_counts(copy))
 
 
@@ -117,7 +118,7 @@ def restore(path: Path, source: Path) -> Restored:
             copy_into(backup.connection, stream)
         staged = Path(stream.name)
         refuse_damaged(staged, str(source))
-        with closing(_untouched(staged)) as copy:
+        with closing(untouched(staged)) as copy:
             experiments, runs = _counts(copy)
         gate = Gate(RegistryPaths(path))
         alone.callback(gate.close)
@@ -230,11 +231,6 @@ def _move_side_files(path: Path, kept: Path) -> None:
         elif file.exists():
             file.replace(kept.with_name(kept.name + suffix))
     sync_folder(path.parent)
-
-
-def _untouched(path: Path) -> sqlite3.Connection:
-    """A connection to a file that nobody writes; it leaves nothing beside it."""
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
 
 
 def _counts(connection: sqlite3.Connection) -> tuple[int, int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
+from timnet.clock import now
 from timnet.errors import RegistryError
 from timnet.files import replacing
 from timnet.registry.schema import APPLICATION_ID
@@ -38,7 +39,8 @@ class Copy:
 
 def stamp() -> str:
     """The time for a file's name, UTC: ``20260131T093000Z``."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    date, _, time = now().partition("T")
+    return f"{date.replace('-', '')}T{time[:8].replace(':', '')}Z"
 
 
 def dated(path: Path, what: str) -> Path:
@@ -95,16 +97,12 @@ def application_of(connection: sqlite3.Connection) -> int:
 def copies(path: Path) -> list[Copy]:
     """The copies beside the registry ``path``, the newest first."""
     found = []
-    for file in path.parent.glob(f"{_escaped(path.name)}.*"):
+    for file in path.parent.glob(f"{glob.escape(path.name)}.*"):
         what = file.name.removeprefix(f"{path.name}.")
         if what.startswith((AUTOMATIC, ASKED)) and is_registry(file):
             status = file.stat()
             found.append(Copy(file, status.st_size, status.st_mtime, what.startswith(AUTOMATIC)))
     return sorted(found, key=lambda one: (one.made, one.path.name), reverse=True)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
 
 
 def write_copy(source: sqlite3.Connection, target: Path, *, check: bool) -> None:
@@ -133,9 +131,14 @@ def copy_into(source: sqlite3.Connection, stream: BinaryIO) -> None:
     stream.flush()
 
 
+def untouched(path: Path) -> sqlite3.Connection:
+    """A connection to a file that nobody writes; it leaves nothing beside it."""
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+
+
 def refuse_damaged(path: Path, called: str) -> None:
     """Raise :class:`RegistryError` where the database at ``path``, which nobody writes, is not sound."""
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as connection:
+    with closing(untouched(path)) as connection:
         try:
             problems = unsound(connection, 1)
         except sqlite3.DatabaseError as error:
