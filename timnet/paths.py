@@ -150,6 +150,10 @@ class RegistryPaths:
         """Held by the worker ``uid`` while it lives. Raises as :func:`plain` does."""
         return self.runs / WORKERS / f"{plain(uid, 'worker')}.lock"
 
+    def worker_locks(self) -> list[Path]:
+        """The locks of all workers there have been, until somebody clears them away."""
+        return sorted((self.runs / WORKERS).glob("*.lock"))
+
     def worker_log(self, uid: str) -> Path:
         """What a detached worker printed. Raises as :func:`plain` does."""
         return self.runs / WORKERS / f"{plain(uid, 'worker')}.log"

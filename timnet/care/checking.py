@@ -18,7 +18,7 @@ from timnet.registry import Registry
 from timnet.registry.about import newest_schema
 from timnet.registry.check import Check, Finding, Kind
 from timnet.registry.copies import copies
-from timnet.registry.database import Database
+from timnet.registry.database import Database, refuse_missing
 from timnet.registry.files import Files, NamedFile
 
 
@@ -73,8 +73,7 @@ def check(path: Path, *, quick: bool = False) -> Checked:
     where there is no registry; one that cannot be opened is a finding.
     """
     path = path.absolute()
-    if not path.exists():
-        raise RegistryError(f"no registry at {path}; name another with --db, or queue something first")
+    refuse_missing(path)
     newest = next((one.path for one in copies(path)), None)
     try:
         with Database.open_read_only(path, older=True) as database:

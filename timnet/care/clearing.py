@@ -158,8 +158,8 @@ def _in_use(paths: RegistryPaths, path: Path) -> bool:
 
 
 def _worker_locks(paths: RegistryPaths) -> Iterator[Leftover]:
-    for path in _files(paths.runs / "workers", deep=False):
-        if path.suffix == ".lock" and _is_old(path) and not is_held(path):
+    for path in paths.worker_locks():
+        if _is_old(path) and not is_held(path):
             yield Leftover(Why.WORKER_LOCK, path, _size(path))
 
 

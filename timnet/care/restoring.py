@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from timnet.errors import BadInput, RegistryError
+from timnet.errors import BadInput
 from timnet.paths import RegistryPaths, RunPaths
 from timnet.queue.liveness import is_held
 from timnet.registry.backup import Restored, Vacuumed, restore, vacuum
+from timnet.registry.database import refuse_missing
 
 SHORT_BYTES = 64 * 2**20
 """A registry up to this size is written anew in about a second, which a training process can wait for."""
@@ -30,8 +31,7 @@ def restore_here(db: Path, source: Path) -> Restored:
 
 def vacuum_here(db: Path) -> Vacuumed:
     """Write the registry anew without unused room. Raises :class:`BadInput` while runs train and it would take long."""
-    if not db.exists():
-        raise RegistryError(f"no registry at {db.absolute()}; name another with --db, or queue something first")
+    refuse_missing(db)
     busy = at_work(RegistryPaths(db.absolute()))
     size = db.stat().st_size
     if busy and size > SHORT_BYTES:
@@ -48,7 +48,7 @@ def at_work(paths: RegistryPaths) -> list[str]:
 
 
 def _workers(paths: RegistryPaths) -> Iterator[str]:
-    for lock in sorted((paths.runs / "workers").glob("*.lock")):
+    for lock in paths.worker_locks():
         if is_held(lock):
             yield f"worker {lock.stem}"
 

@@ -14,7 +14,7 @@ from timnet.cli.doctor import size_text
 from timnet.cli.help import examples
 from timnet.cli.keeping import Yes, agreed
 from timnet.cli.output import print_json, print_table, say
-from timnet.errors import RegistryError
+from timnet.clock import ago
 
 if TYPE_CHECKING:
     from timnet.care.checking import Checked
@@ -267,19 +267,19 @@ def _print_leftovers(found: list[Leftover], folder: Path) -> None:
 
 def _in_trash(registry: Registry, days: int | None) -> list[int]:
     """The experiments that were removed at least so many days ago."""
-    from datetime import UTC, datetime, timedelta
+    from datetime import timedelta
 
     if days is None:
         return []
-    until = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    until = ago(timedelta(days=days))
     return [one.experiment.id for one in registry.experiments.removed() if (one.experiment.deleted or "") <= until]
 
 
 @contextmanager
 def _opened(db: Path, *, writable: bool) -> Iterator[Registry]:
     from timnet.registry import Registry
+    from timnet.registry.database import refuse_missing
 
-    if not db.exists():
-        raise RegistryError(f"no registry at {db.absolute()}; name another with --db, or queue something first")
+    refuse_missing(db)
     with Registry.open(db) if writable else Registry.open_read_only(db) as registry:
         yield registry

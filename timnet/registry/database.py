@@ -273,13 +273,18 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def refuse_missing(path: Path) -> None:
+    """Raise :class:`RegistryError` where there is no registry at ``path``."""
+    if not path.exists():
+        raise RegistryError(f"no registry at {path.absolute()}; name another with --db, or queue something first")
+
+
 def _check_kind(path: Path) -> int:
     """The schema version of the file at ``path``, read without changing it.
 
     Raises :class:`RegistryError` for a foreign database or one that a newer timnet made.
     """
-    if not path.exists():
-        raise RegistryError(f"no registry at {path}; name another with --db, or queue something first")
+    refuse_missing(path)
     if path.is_dir():
         raise RegistryError(f"{path} is a folder, not a registry; name a file with --db")
     if is_cut(path):
