@@ -385,6 +385,15 @@ class EpochRecord:
     best_epoch: int | None
     best_value: float | None
 
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The inverse of :func:`dataclasses.asdict`, for a resume point's history.
+
+        Raises :class:`KeyError`, :class:`TypeError` or :class:`ValueError` for what is none.
+        """
+        check = Check(EventKind(values["check"]["kind"]), str(values["check"]["text"]))
+        return cls(EpochMetrics(**values["metrics"]), check, values["best_epoch"], values["best_value"])
+
 
 @dataclass(frozen=True, slots=True)
 class Event:

@@ -7,9 +7,8 @@ import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
-from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
+from timnet.records import EpochRecord
 
 _BROKEN = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
@@ -35,14 +34,9 @@ def history_of(path: Path) -> tuple[EpochRecord, ...] | None:
             return None
         with np.load(path, allow_pickle=False) as stored:
             told = json.loads(stored["progress"].tobytes())
-        return tuple(_record(one) for one in told["history"])
+        return tuple(map(EpochRecord.from_dict, told["history"]))
     except (*_BROKEN, AttributeError, RecursionError):
         return None
-
-
-def _record(one: dict[str, Any]) -> EpochRecord:
-    check = Check(EventKind(one["check"]["kind"]), str(one["check"]["text"]))
-    return EpochRecord(EpochMetrics(**one["metrics"]), check, one["best_epoch"], one["best_value"])
 
 
 def _broken_archive(path: Path) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from timnet.arrays import UNREADABLE
 from timnet.files import replacing
 from timnet.paths import RunPaths, drop_all_but
-from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
+from timnet.records import EpochRecord
 from timnet.training.mean import MeanWeights
 from timnet.training.rule import BestSoFar
 
@@ -85,13 +85,5 @@ def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[l
 
 
 def _progress(stored: dict[str, Any]) -> Progress:
-    history = tuple(
-        EpochRecord(
-            EpochMetrics(**one["metrics"]),
-            Check(EventKind(one["check"]["kind"]), one["check"]["text"]),
-            one["best_epoch"],
-            one["best_value"],
-        )
-        for one in stored["history"]
-    )
+    history = tuple(map(EpochRecord.from_dict, stored["history"]))
     return Progress(BestSoFar(**stored["best"]), history, stored["stopped_early"])
