@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import pytest
 
 from tests.support import filled_registry
 from timnet.errors import BadInput, DiskFull, RegistryError
+from timnet.paths import RegistryPaths
 from timnet.registry import Registry, database, filesystem
 from timnet.registry.filesystem import NETWORK, filesystem_of, mounted
+from timnet.registry.gate import Gate
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS
 
 
@@ -225,6 +228,26 @@ def test_six_processes_that_make_one_registry_at_once_all_succeed(tmp_path: Path
         names = [row[0] for row in registry.db.tuples("SELECT name FROM cursors WHERE name LIKE 'w%' ORDER BY name")]
         assert names == [f"w{n}" for n in range(6)]
     assert pragma(tmp_path / "runs.db", "integrity_check") == "ok"
+
+
+def test_who_makes_a_registry_waits_at_the_gate_before_it_touches_the_file(tmp_path: Path) -> None:
+    """SQLite refuses at once, and does not wait, where two turn one new file to WAL together."""
+    path = tmp_path / "runs.db"
+    opened: list[int] = []
+
+    def open_it() -> None:
+        with Registry.open(path) as registry:
+            opened.append(len(registry.runs.ls()))
+
+    thread = threading.Thread(target=open_it)
+    with Gate(RegistryPaths(path)).held(5):
+        thread.start()
+        thread.join(0.3)
+        assert path.stat().st_size == 0
+        assert opened == []
+    thread.join(30)
+    assert opened == [0]
+    assert pragma(path, "journal_mode") == "wal"
 
 
 @pytest.fixture

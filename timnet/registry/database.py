@@ -80,6 +80,7 @@ class Database:
             connection = _connect(path, read_only=False)
             database = cls(connection, path, writable=True, identity=identity or _identity(path))
             try:
+                database._keep_a_log()
                 database._migrate()
             except BaseException:
                 database.close()
@@ -214,6 +215,12 @@ class Database:
                 "start this again with the newer one"
             )
 
+    def _keep_a_log(self) -> None:
+        """Turn a new file to WAL, which SQLite refuses at once, and does not wait for, where two try it together."""
+        if self.connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            with self.through_gate():
+                self.connection.execute("PRAGMA journal_mode = WAL")
+
     def _migrate(self) -> None:
         """Bring the schema to this version; several processes may try at once, the gate lets one."""
         if _version(self.connection) == len(MIGRATIONS):
@@ -263,7 +270,6 @@ def _connect(path: Path, *, read_only: bool, frozen: bool = False) -> sqlite3.Co
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
     connection.row_factory = sqlite3.Row
     if not read_only:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
