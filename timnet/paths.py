@@ -109,6 +109,63 @@ class RunPaths:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptPaths:
+    """The folder of one attempt on another machine (:mod:`timnet.remote`), ``<shared>/<run's uid>-a<attempt>/``.
+
+    The head writes ``parcel`` and ``want``, the job all else. Head and job may see it on one file system, or each have
+    a folder of their own that the engine keeps equal.
+    """
+
+    folder: Path
+
+    @property
+    def shared(self) -> Path:
+        """The folder that holds a folder for each attempt, and the features that they train on."""
+        return self.folder.parent
+
+    @property
+    def parcel(self) -> Path:
+        """All that the job has to know, as JSON (:class:`timnet.remote.parcel.Parcel`)."""
+        return self.folder / "parcel.json"
+
+    @property
+    def want(self) -> Path:
+        """What a user wants of the job: empty, or one of ``pause``, ``cancel``, ``stop``, ``withdrawn``.
+
+        It is there from the beginning, as a network file system remembers for a while that a file was not.
+        """
+        return self.folder / "want"
+
+    def spool(self, start: int) -> Path:
+        """The journal of the job's ``start``-th process (from 1): an engine may start a job again by itself."""
+        return self.folder / f"spool-{start:04d}.jsonl"
+
+    def spools(self) -> list[Path]:
+        """The journals there are, oldest first."""
+        return sorted(self.folder.glob("spool-[0-9][0-9][0-9][0-9].jsonl"))
+
+    @property
+    def outcome(self) -> Path:
+        """How the latest training process ended, as JSON, written by who started it (:mod:`timnet.remote.carrier`)."""
+        return self.folder / "outcome.json"
+
+    @property
+    def log(self) -> Path:
+        """What the job's training processes printed, in order."""
+        return self.folder / "log.txt"
+
+    @property
+    def run(self) -> RunPaths:
+        """The run's own files, as they are beside a registry."""
+        return RunPaths(self.folder / "run")
+
+    @property
+    def engine(self) -> Path:
+        """A folder for what the engine itself keeps of the job."""
+        return self.folder / "engine"
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryPaths:
     """The registry and what lies beside it."""
 
