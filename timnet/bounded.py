@@ -11,6 +11,9 @@ from typing import Any
 
 MOST_BYTES = 16 * 2**20
 """The length of a settings file, or of another small one, beyond which it is not read."""
+TOO_DEEP = "it is nested too deeply"
+MOST_LEVELS = 64
+"""Lists and tables in each other, beyond which a file is not read: what walks through them is a call for each level."""
 
 
 def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -38,6 +41,19 @@ def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
     """A file's JSON. Raises :class:`OSError` as :func:`read_bounded` does, :class:`ValueError` for what is no JSON."""
     try:
-        return json.loads(read_bounded(path, most).decode("utf-8"))
+        found = json.loads(read_bounded(path, most).decode("utf-8"))
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(TOO_DEEP) from None
+    refuse_deep(found)
+    return found
+
+
+def refuse_deep(value: Any) -> None:
+    """Raise :class:`ValueError` where lists and tables lie in each other beyond :data:`MOST_LEVELS`."""
+    level = [value]
+    for _ in range(MOST_LEVELS + 1):
+        held = [one for one in level if isinstance(one, dict | list)]
+        if not held:
+            return
+        level = [inner for one in held for inner in (one.values() if isinstance(one, dict) else one)]
+    raise ValueError(TOO_DEEP)

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from timnet.bounded import read_bounded
+from timnet.bounded import TOO_DEEP, read_bounded, refuse_deep
 from timnet.errors import BadInput
 from timnet.text import clean
 
@@ -16,10 +16,12 @@ MOST_BYTES = 2**20
 def parse_toml(text: str, what: str) -> dict[str, Any]:
     """The tables of ``text``. Raises :class:`BadInput` that names ``what`` it should be: "the settings in x.toml"."""
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
+        refuse_deep(found)
     except (ValueError, RecursionError) as error:  # a number of 5000 digits, tables in each other without end
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else clean(str(error))
+        reason = TOO_DEEP if isinstance(error, RecursionError) else clean(str(error))
         raise BadInput(f"cannot read {what}: {reason}") from None
+    return found
 
 
 def toml_text(path: Path, what: str) -> str:

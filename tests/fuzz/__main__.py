@@ -1,45 +1,52 @@
 """``python -m tests.fuzz --inputs 1000000``: every reader against mutations of valid files, for as long as it takes.
 
-Inputs are numbered, so each can be had again: ``python -m tests.fuzz --only NAME --show NUMBER``. They are read in
-child processes with a limit on memory and on the processor time of one input: a hang, a bomb and a crash of a library
-end the child, not the search. What is found lies in ``build/fuzz``, one file for each kind of fault, ready to become a
+Inputs are numbered, so each can be had again: ``python -m tests.fuzz --only NAME --show NUMBER`` (for readers whose
+valid files carry times or random names, one much like it; what was found is kept as it was read). They are read in
+child processes with a limit on memory and on the time of one input: a hang, a bomb and a crash of a library end the
+child, not the search. What is found lies in ``build/fuzz``, one file for each kind of fault, ready to become a
 regression in ``tests/fuzz/regressions/NAME``.
 """
 
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
-import mmap
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fuzz.reader import Fault, Reader, fault_of
 from tests.fuzz.readers import READERS
+from tests.fuzz.watch import unclean
 from tests.support import REPOSITORY
 
+#: of the processor, for one input
 SECONDS_AN_INPUT = 10.0
+#: of the clock, where an input waits for something that never comes: much, as the machine may be busy
+WAIT_AN_INPUT = 600.0
 MEMORY_LIMIT = 6 * 2**30
-AT_ONCE = 4000
+#: inputs after which the next reader has its turn, all readers together
+A_TURN = 200_000
 FOUND = REPOSITORY / "build" / "fuzz"
-#: what a child says to its parent, in shared memory: the number of the input that it is at
-_PLACE = 8
+#: bytes of a child's standard error that are kept
+KEPT = 2**20
 
 
 @dataclass
 class Tally:
-    """How many inputs a reader has had, and the faults by kind with how often."""
+    """How many inputs a reader has had, the processor's seconds they took, and the faults by kind with how often."""
 
     inputs: int = 0
+    seconds: float = 0.0
     faults: Counter[str] = field(default_factory=Counter)
 
 
@@ -51,73 +58,88 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="other inputs")
     parser.add_argument("--only", action="append", choices=sorted(READERS), help="these readers alone")
     parser.add_argument("--show", type=int, metavar="NUMBER", help="write this input to standard output")
-    parser.add_argument("--child", nargs=3, metavar=("FIRST", "COUNT", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", nargs=4, metavar=("FIRST", "COUNT", "UNTIL", "FOLDER"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     chosen = [READERS[name] for name in asked.only or READERS]
     if asked.show is not None:
         sys.stdout.buffer.write(chosen[0].input(asked.seed, asked.show))
         return 0
     if asked.child:
-        first, count, file = asked.child
-        return _child(chosen[0], asked.seed, int(first), int(count), Path(file))
-    return _search(chosen, asked.seed, asked.inputs, asked.minutes * 60)
+        first, count, until, folder = asked.child
+        return _child(chosen[0], asked.seed, range(int(first), int(first) + int(count)), float(until), Path(folder))
+    return _search(chosen, asked.seed, asked.inputs, time.monotonic() + asked.minutes * 60)
 
 
 # the parent
 
 
-def _search(readers: list[Reader], seed: int, inputs: int, seconds: float) -> int:
+def _search(readers: list[Reader], seed: int, inputs: int, until: float) -> int:
     """Give each reader its share in turns, so that a search that is stopped early has seen all of them."""
     whole = sum(one.share for one in readers)
-    wanted = {one.name: -(-int(inputs * one.share) // int(whole)) if whole >= 1 else inputs for one in readers}
     tallies = {one.name: Tally() for one in readers}
     started = time.monotonic()
-    rounds = max(1, -(-inputs // (AT_ONCE * 10)))
-    for turn in range(rounds):
+    turns = max(1, -(-inputs // A_TURN))
+    for turn in range(1, turns + 1):
         for one in readers:
             tally = tallies[one.name]
-            until = wanted[one.name] * (turn + 1) // rounds
-            while tally.inputs < until and time.monotonic() - started < seconds:
-                _chunk(one, seed, tally, min(AT_ONCE, until - tally.inputs))
+            goal = -(-int(inputs * one.share * turn) // int(whole * turns))
+            while tally.inputs < goal and time.monotonic() < until:
+                _chunk(one, seed, tally, goal - tally.inputs, until)
         _print(tallies, time.monotonic() - started)
-        if time.monotonic() - started >= seconds:
-            break
     return 1 if any(tally.faults for tally in tallies.values()) else 0
 
 
-def _chunk(reader: Reader, seed: int, tally: Tally, count: int) -> None:
+def _chunk(reader: Reader, seed: int, tally: Tally, count: int, until: float) -> None:
     """Some inputs in a child; where one ends the child, the next child goes on behind it."""
-    with tempfile.NamedTemporaryFile() as shared:
-        shared.write(b"\0" * _PLACE)
-        shared.flush()
+    memory = Path("/dev/shm")
+    before = _of_children()
+    with (
+        tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place,
+        tempfile.TemporaryFile() as said,
+    ):
+        folder = Path(place)
         words = [sys.executable, "-m", "tests.fuzz", "--only", reader.name, f"--seed={seed}"]
-        child = subprocess.Popen(
-            [*words, "--child", str(tally.inputs), str(count), shared.name],
-            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+        child = subprocess.run(
+            [*words, "--child", str(tally.inputs), str(count), str(until), place],
+            cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=said, text=True, errors="replace", check=False,
         )  # fmt: skip
-        out, err = child.communicate()
-        done = int.from_bytes(Path(shared.name).read_bytes(), "little")
-    for line in out.splitlines():
-        if line.startswith("{"):
-            told = json.loads(line)
-            _keep(reader, seed, told["number"], Fault(told["kind"], told["text"]), tally)
-    if child.returncode:
-        kind = {-signal.SIGPROF: "hang", -signal.SIGKILL: "killed"}.get(
-            child.returncode, f"ended with {child.returncode}"
-        )
-        _keep(reader, seed, tally.inputs + done, Fault(kind, err[-4000:]), tally)
-        done += 1
+        for line in child.stdout.splitlines():
+            if line.startswith("{"):
+                told = json.loads(line)
+                data = (folder / str(told["number"])).read_bytes()
+                _keep(reader, seed, told["number"], data, Fault(told["kind"], told["text"]), tally)
+        done, data = _at(folder)
+        if child.returncode:
+            said.seek(0)
+            names = {-signal.SIGPROF: "hang", -signal.SIGALRM: "waits", -signal.SIGKILL: "killed"}
+            kind = names.get(child.returncode, f"ended with {child.returncode}")
+            text = said.read().decode("utf-8", "replace")[-4000:]
+            _keep(reader, seed, tally.inputs + done, data, Fault(kind, text), tally)
+            done += 1
     tally.inputs += done
+    tally.seconds += _of_children() - before
 
 
-def _keep(reader: Reader, seed: int, number: int, fault: Fault, tally: Tally) -> None:
+def _at(folder: Path) -> tuple[int, bytes]:
+    """How many inputs a child has read, and the one that it is at."""
+    held = (folder / "input").read_bytes() if (folder / "input").exists() else bytes(16)
+    size = int.from_bytes(held[8:16], "little")
+    return int.from_bytes(held[:8], "little"), held[16 : 16 + size]
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _keep(reader: Reader, seed: int, number: int, data: bytes, fault: Fault, tally: Tally) -> None:
     tally.faults[fault.kind] += 1
     if tally.faults[fault.kind] > 1:
         return
     name = "".join(one if one.isalnum() else "-" for one in fault.kind)[:80]
     folder = FOUND / reader.name
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(reader.input(seed, number))
+    (folder / name).write_bytes(data)
     (folder / f"{name}.txt").write_text(f"seed {seed}, input {number}\n{fault.kind}\n\n{fault.text}\n")
     print(f"{reader.name}: {fault.kind} (seed {seed}, input {number}), kept in {folder / name}", flush=True)
 
@@ -125,39 +147,76 @@ def _keep(reader: Reader, seed: int, number: int, fault: Fault, tally: Tally) ->
 def _print(tallies: dict[str, Tally], seconds: float) -> None:
     inputs = sum(tally.inputs for tally in tallies.values())
     kinds = sum(len(tally.faults) for tally in tallies.values())
-    each = ", ".join(f"{name} {tally.inputs}" for name, tally in tallies.items())
-    print(f"{inputs} inputs in {seconds:.0f} s, {kinds} kinds of faults; {each}", flush=True)
+    processor = sum(tally.seconds for tally in tallies.values())
+    each = ", ".join(f"{name} {tally.inputs} in {tally.seconds:.0f} s" for name, tally in tallies.items())
+    print(f"{inputs} inputs in {seconds:.0f} s ({processor:.0f} s of the processor), {kinds} kinds of faults; {each}",
+          flush=True)  # fmt: skip
 
 
 # the child
 
 
-def _child(reader: Reader, seed: int, first: int, count: int, file: Path) -> int:
+def _child(reader: Reader, seed: int, numbers: range, until: float, folder: Path) -> int:
+    """Read the inputs; faults go to standard output, and each input to ``folder``, where it is what ended the child."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    memory = Path("/dev/shm")
-    scratch = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+    faulthandler.enable()
+    scratch, here = folder / "scratch", folder / "here"
+    scratch.mkdir()
+    here.mkdir()
     os.environ.update({f"XDG_{kind}_HOME": str(scratch / kind) for kind in ("CONFIG", "CACHE", "STATE", "DATA")})
-    try:
-        for data in reader.seeds():  # what is imported and made once, is imported and made now
-            fault_of(reader, data, scratch)
-        for data in reader.seeds():
-            if fault := fault_of(reader, data, scratch):
-                print(json.dumps({"number": first, "kind": f"valid: {fault.kind}", "text": fault.text}), flush=True)
-        with file.open("r+b") as stream, mmap.mmap(stream.fileno(), _PLACE) as place:
-            for done in range(count):
-                place[:] = done.to_bytes(_PLACE, "little")
-                data = reader.input(seed, first + done)
-                signal.setitimer(signal.ITIMER_PROF, SECONDS_AN_INPUT)
-                fault = fault_of(reader, data, scratch)
-                signal.setitimer(signal.ITIMER_PROF, 0)
-                if fault is not None:
-                    told = {"number": first + done, "kind": fault.kind, "text": fault.text}
-                    print(json.dumps(told), flush=True)
-            place[:] = count.to_bytes(_PLACE, "little")
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    seeds = reader.seeds()
+    os.chdir(here)  # what is written to a name without a folder is seen
+
+    def tell(number: int, data: bytes, fault: Fault) -> None:
+        (folder / str(number)).write_bytes(data)
+        print(json.dumps({"number": number, "kind": fault.kind, "text": fault.text}), flush=True)
+
+    for data in seeds:  # what is imported and made once, is imported and made now
+        fault_of(reader, data, scratch)
+    told = _listener()
+    for data in seeds:
+        if fault := fault_of(reader, data, scratch):
+            tell(numbers[0], data, Fault(f"valid: {fault.kind}", fault.text))
+    place = os.open(folder / "input", os.O_RDWR | os.O_CREAT, 0o600)
+    for done, number in enumerate(numbers):
+        data = reader.input(seed, number)
+        os.pwrite(place, b"".join((done.to_bytes(8, "little"), len(data).to_bytes(8, "little"), data)), 0)
+        if time.monotonic() > until:
+            return 0
+        signal.setitimer(signal.ITIMER_PROF, SECONDS_AN_INPUT)
+        signal.setitimer(signal.ITIMER_REAL, WAIT_AN_INPUT)
+        fault = fault_of(reader, data, scratch)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if fault is None and os.listdir(here):  # noqa: PTH208 - thousands of times a second
+            fault = Fault("a file where it was started", str(sorted(here.iterdir())))
+        if fault is None and (bad := unclean(told().replace("\t", " "))):
+            fault = Fault("steers the terminal", f"on standard error: {bad!r}")
+        if fault is not None:
+            tell(number, data, fault)
+    os.pwrite(place, len(numbers).to_bytes(8, "little"), 0)
     return 0
+
+
+def _listener() -> Callable[[], str]:
+    """What has been said on standard error, a file, since the last call, by libraries too."""
+    heard = os.fstat(2).st_size
+
+    def told() -> str:
+        nonlocal heard
+        size = os.fstat(2).st_size
+        if size <= heard:
+            return ""
+        sys.stderr.flush()
+        text = os.pread(2, size - heard, heard).decode("utf-8", "surrogateescape")
+        heard = size
+        if size > KEPT:
+            os.ftruncate(2, 0)
+            heard = os.lseek(2, 0, os.SEEK_SET)
+        return text
+
+    return told
 
 
 if __name__ == "__main__":

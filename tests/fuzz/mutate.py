@@ -18,7 +18,9 @@ LONGEST = 256 * 1024
 WORDS: tuple[bytes, ...] = (
     b"NaN", b"-Infinity", b"1e999", b"-0", b"9" * 5000, b"9" * 400, b"2147483648", b"1e-999",
     b"-9223372036854775809",
-    b"null", b"true", b"[]", b"{}", b'""', b"[" * 3000, b'{"a":' * 2000, b"{a=" * 500, b"\x00", b"\xff",
+    b"null", b"true", b"[]", b"{}", b'""', b"[" * 3000, b'{"a":' * 2000, b"{a=" * 500, b"[" * 300 + b"]" * 300,
+    b'{"a":' * 200 + b"1" + b"}" * 200,
+    b"a." * 300, b"a/" * 200, b"\x00", b"\xff",
     b"\xef\xbb\xbf",
     b"\xed\xa0\x80", b"\\ud800", b"\x1b]0;owned\x07", b"\x1b[2J", "\u202e".encode(), "\u2028".encode(), b"\r\n", b"\n",
     b"../../../../etc/passwd", b"/etc/passwd", b"/dev/zero", b"..", b"~root", b"C:\\x", b"=HYPERLINK(1)", b"-1", b"'",

@@ -50,4 +50,4 @@ def _sound(data: bytes, folder: Path) -> None:
 
 
 _RIFF = (b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"fact", b"RF64", b"ds64", b"fLaC", b"OggS", b"FORM", b"AIFC")
-READERS = (Reader("audio", _sounds, _sound, _RIFF, share=5),)
+READERS = (Reader("audio", _sounds, _sound, _RIFF, share=4),)

@@ -128,13 +128,16 @@ def _names(data: bytes, folder: Path) -> None:
     for line in data.split(b"\n")[:12]:
         parts = [part[:200] for part in line.replace(b"\0", b"").split(b"/") if part not in (b"", b".", b"..")]
         if parts:
-            path = base.joinpath(*(part.decode("utf-8", "surrogateescape") for part in parts))
+            path = base.joinpath(*(part.decode("utf-8", "surrogateescape") for part in parts[:300]))
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                for parent in reversed(path.parents):  # each by itself: one call with all calls itself for each
+                    if len(parent.parts) > len(base.parts):
+                        parent.mkdir(exist_ok=True)
                 path.write_bytes(EVALUATION if path.suffix == ".txt" else b"")
             except OSError:
                 continue  # a name that no filesystem takes
-    guess(base)
+    with suppress(TimnetError):
+        guess(base)
     for spec in KNOWN.values():
         with suppress(TimnetError):
             recognise(base, spec)
@@ -187,11 +190,11 @@ _PICKLE = (
 
 READERS = (
     Reader("manifest-csv", lambda: [MANIFEST, MANIFEST.replace(b",", b";")], _manifest(".csv"), _CSV, share=5),
-    Reader("manifest-tsv", lambda: [MANIFEST.replace(b",", b"\t")], _manifest(".tsv"), _CSV, share=2),
-    Reader("manifest-parquet", _parquets, _manifest(".parquet"), share=2),
+    Reader("manifest-tsv", lambda: [MANIFEST.replace(b",", b"\t")], _manifest(".tsv"), _CSV, share=3),
+    Reader("manifest-parquet", _parquets, _manifest(".parquet"), share=4),
     Reader("audformat", lambda: [_BETWEEN.join((DATABASE, *_TABLES))], _database, (*_CSV, *_YAML), _change_database,
-           share=2),
-    Reader("names", lambda: ["\n".join(one).encode() for one in NAMES.values()], _names, share=0.5),
-    Reader("evaluation", lambda: [EVALUATION * 3], _evaluation, share=1),
-    Reader("features", _feature_files, _features, _PICKLE, share=12),
+           share=4),
+    Reader("names", lambda: ["\n".join(one).encode() for one in NAMES.values()], _names, share=3),
+    Reader("evaluation", lambda: [EVALUATION * 3], _evaluation, share=3),
+    Reader("features", _feature_files, _features, _PICKLE, share=7),
 )  # fmt: skip

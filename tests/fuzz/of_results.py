@@ -262,11 +262,11 @@ _NPY = (
 )
 
 READERS = (
-    Reader("weights", _weight_files, _weights, (b"\x89HDF\r\n", b"TREE", b"SNOD", b"HEAP", b"OHDR"), share=3),
-    Reader("weights-zip", _weight_zips, _weight_zip, (b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"), share=2),
-    Reader("bundle", _bundles, _bundle, (b'"state": ', b'"epoch": ', b"1e999", *_NPY), _change_bundle, share=1),
-    Reader("keras-log", _logs, _keras_log, _LOG, share=1.5),
-    Reader("keras-log-text", _logs, _parsed_log, _LOG, share=10),
-    Reader("sheet", _books, _sheet, _XML, _change_book, share=2),
-    Reader("arrays", _arrays, _array, _NPY, _change_arrays, share=6),
+    Reader("weights", _weight_files, _weights, (b"\x89HDF\r\n", b"TREE", b"SNOD", b"HEAP", b"OHDR"), share=4),
+    Reader("weights-zip", _weight_zips, _weight_zip, (b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"), share=3),
+    Reader("bundle", _bundles, _bundle, (b'"state": ', b'"epoch": ', b"1e999", *_NPY), _change_bundle, share=5),
+    Reader("keras-log", _logs, _keras_log, _LOG, share=3),
+    Reader("keras-log-text", _logs, _parsed_log, _LOG, share=6),
+    Reader("sheet", _books, _sheet, _XML, _change_book, share=4),
+    Reader("arrays", _arrays, _array, _NPY, _change_arrays, share=5),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -23,7 +24,7 @@ class Reader:
     """``read(data, folder)`` reads ``data`` as a user would have it read; its files lie below ``folder``.
 
     ``seeds`` are valid inputs, ``words`` the format's own, ``change`` how to change a seed where bytes alone would not
-    get far. ``share`` of the inputs of a long run.
+    get far. ``share`` of the inputs of a long run, in per cent.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Fault:
 
 def fault_of(reader: Reader, data: bytes, folder: Path) -> Fault | None:
     """Let the reader read; None where it did, or said in one line why it does not."""
+    _forget_the_most()
     before = _memory()
     with watching(folder) as seen:
         found = _read(reader, data, folder)
@@ -87,5 +89,11 @@ def _read(reader: Reader, data: bytes, folder: Path) -> Fault | None:
 
 
 def _memory() -> int:
-    """The most memory that this process has held, in bytes."""
+    """The most memory that this process has held since :func:`_forget_the_most`, in bytes."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _forget_the_most() -> None:
+    """Have Linux count anew, so that what one input took does not hide what a later one takes."""
+    with suppress(OSError), Path("/proc/self/clear_refs").open("wb", buffering=0) as file:
+        file.write(b"5")

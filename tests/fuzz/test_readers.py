@@ -78,6 +78,14 @@ def test_what_once_broke_a_reader_does_not_again(path: Path, tmp_path: Path) -> 
     assert bounded_fault(reader, path.read_bytes(), tmp_path) is None
 
 
+@pytest.fixture(scope="module")
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is loaded and made once, before it could be taken for a reader's doing."""
+    for name in QUICK:
+        fault_of(READERS[name], READERS[name].seeds()[0], tmp_path_factory.mktemp("loaded"))
+
+
+@pytest.mark.usefixtures("_loaded")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), name=st.sampled_from(QUICK))
 def test_bytes_of_any_kind(data: bytes, name: str, tmp_path: Path) -> None:

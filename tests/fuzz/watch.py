@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,14 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _folder: str | None = None
 _seen: list[str] = []
 _hooked = False
+
+
+def unclean(text: str) -> set[str]:
+    """The characters of ``text`` that can steer a terminal, or that it draws as nothing."""
+    if text.isascii() and text.isprintable():
+        return set()
+    steering = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+    return {one for one in set(text) if one not in "\n\r" and unicodedata.category(one) in steering}
 
 
 @contextmanager

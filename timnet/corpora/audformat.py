@@ -26,6 +26,8 @@ from timnet.text import clean
 HEADER = "db.yaml"
 MOST_HEADER_BYTES = 4 * 2**20
 MOST_DEPTH = 40
+LONGEST_NAME = 240
+"""Bytes of a table's name: with what stands around it, no more than a file's name may have."""
 EMOTION, SPEAKER = "emotion", "speaker"
 _COLUMNS = {"file": "path", "start": "start", "end": "end", EMOTION: "label", SPEAKER: "speaker"}
 
@@ -118,7 +120,8 @@ def _file_speakers(rows: Iterator[Row]) -> Iterator[tuple[str, str]]:
 
 def _path_of(folder: Path, table: str) -> Path:
     """The table's file; its name stays inside the folder."""
-    if not table or "/" in table or "\\" in table or "\0" in table:
+    long = len(table.encode("utf-8", "replace")) > LONGEST_NAME
+    if not table or long or "/" in table or "\\" in table or "\0" in table:
         raise CorpusError(f"{clean(str(folder / HEADER))} has a table of the name {clean(table[:40])!r}; {ADVICE}")
     paths = [folder / f"db.{table}{suffix}" for suffix in (".parquet", ".csv")]
     return next((path for path in paths if path.is_file()), paths[-1])

@@ -137,11 +137,19 @@ def _is_sane(manifest: Manifest) -> bool:
     """Whether a manifest can only mean files two steps below the target, and says of what they were made."""
     texts = (manifest.corpus, manifest.source)
     plain = all(
-        all(isinstance(value, str) for value in asdict(file).values()) and is_plain(file.folder) and is_plain(file.name)
+        all(_is_text(value) for value in asdict(file).values()) and is_plain(file.folder) and is_plain(file.name)
         for file in manifest.files
     )
     kinds = all(isinstance(flag, bool) for flag in (manifest.link, manifest.made_folder))
-    return plain and kinds and all(isinstance(text, str) for text in texts) and manifest.version == VERSION
+    return plain and kinds and all(_is_text(text) for text in texts) and manifest.version == VERSION
+
+
+def _is_text(value: Any) -> bool:
+    """Whether a value is a text that a filesystem could take; names of files that are no UTF-8 are among them."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def _agreed(wanted: Manifest, target: Path) -> Manifest:

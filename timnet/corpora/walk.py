@@ -18,6 +18,8 @@ from timnet.errors import CorpusError
 from timnet.text import clean
 
 GUESS_FROM = 500
+MOST_LEVELS = 100
+"""Folders in each other, beyond which they are no corpus: walking through them is a call for each level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ def _walk(folder: Path, suffixes: tuple[str, ...]) -> Iterator[str]:
     """The recordings below ``folder`` as they are met."""
     seen: set[tuple[int, int]] = set()
     for base, folders, files in os.walk(folder, onerror=_unreadable, followlinks=True):
+        if len(Path(base).parts) - len(folder.parts) > MOST_LEVELS:
+            raise CorpusError(f"{clean(str(folder))} has more than {MOST_LEVELS} folders in each other; no corpus has")
         status = Path(base).stat()
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()

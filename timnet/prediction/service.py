@@ -124,7 +124,11 @@ def audio_files(paths: Sequence[Path]) -> list[Path]:
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            below = sorted(one for one in path.rglob("*") if one.suffix.lower() in AUDIO and one.is_file())
+            try:
+                below = sorted(one for one in path.rglob("*") if one.suffix.lower() in AUDIO and one.is_file())
+            except (OSError, RecursionError) as error:  # folders in each other without end are a path too long, or this
+                reason = getattr(error, "strerror", None) or "it has too many folders in each other"
+                raise BadInput(f"cannot list {clean(str(path))} ({reason}); name the recordings themselves") from error
             found = [one for one in below if not one.name.startswith(".")]  # a Mac's "._name" holds no sound
             if not found:
                 raise BadInput(f"{clean(str(path))} holds no recordings ({', '.join(sorted(AUDIO))})")
