@@ -117,7 +117,7 @@ def _part(name: str, file: str, make: Callable[[], Made]) -> Made:
         return make()
     except BadInput as error:
         raise BadInput(f"{clean(name)}, {file}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, csv.Error) as error:
         told = clean(f"{type(error).__name__}: {error}")
         raise BadInput(f"{clean(name)}, {file}: it does not hold what it should ({told})") from None
 
@@ -238,7 +238,7 @@ def _epochs(values: Sequence[Any]) -> tuple[EpochMetrics, ...]:
 def _predictions(archive: Zipped, file: str, classes: int) -> tuple[Prediction, ...]:
     if file not in archive.names:
         return ()
-    lines = list(csv.reader(io.StringIO(archive.read(file).decode("utf-8"))))[1:]
+    lines = list(csv.reader(io.StringIO(archive.read(file).decode("utf-8"), newline="")))[1:]
     found = tuple(
         Prediction(int(line[0]), int(line[1]), int(line[2]), tuple(float(value) for value in line[3:]))
         for line in lines

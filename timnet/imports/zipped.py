@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from timnet.bounded import refuse_deep
 from timnet.errors import BadInput
 from timnet.text import clean
 
@@ -125,9 +126,11 @@ class Zipped:
 
     def _json(self, name: str, data: bytes) -> Any:
         try:
-            return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+            found = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+            refuse_deep(found)
         except (ValueError, RecursionError):
             raise BadInput(f"{self._where}: {name} is no JSON; fetch the bundle again") from None
+        return found
 
 
 def _no_constant(text: str) -> float:
