@@ -199,6 +199,15 @@ class RegistryPaths:
         """Where the report of ``study`` is written, without its suffix."""
         return self.db.parent / "tuning" / study
 
+    @property
+    def code(self) -> Path:
+        """The folder of what was changed in timnet's checkout when experiments were queued."""
+        return self.db.parent / "code"
+
+    def diff(self, digest: str) -> Path:
+        """The changes whose text has this SHA-256 (:mod:`timnet.provenance`), for all experiments queued with them."""
+        return self.code / f"{digest}.diff"
+
     def run(self, uid: str) -> RunPaths:
         """The paths of the run ``uid``. Raises as :func:`plain` does."""
         return RunPaths(self.runs / plain(uid, "run"))
