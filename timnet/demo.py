@@ -11,6 +11,7 @@ from timnet.corpora.service import add_corpus
 from timnet.corpora.synthetic import write_corpus
 from timnet.export.service import export_confusion, export_curves, export_table, export_tsne
 from timnet.features.build import features_of
+from timnet.queue.enqueue import enqueue
 from timnet.queue.plan import Request, plan
 from timnet.records import Experiment
 from timnet.registry import Registry
@@ -59,7 +60,7 @@ def prepare(
     corpus, _ = add_corpus(registry, CORPUS, place.corpus)
     features_of(corpus, settings.cache, None, report, stop)
     request = Request((CORPUS,), presets=("demo",), seeds=(SEED,), epochs=epochs)
-    [experiment] = registry.experiments.create(plan(registry, request))
+    [experiment] = enqueue(registry, plan(registry, request))
     return experiment
 
 

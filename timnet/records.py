@@ -54,6 +54,7 @@ class EventKind(StrEnum):
     FAILED = "failed"
     DONE = "done"
     IMPORTED = "imported"
+    CODE_CHANGED = "code-changed"
 
 
 CHECK_KINDS = (EventKind.CHECK_IMPROVED, EventKind.CHECK_NOT_IMPROVED, EventKind.CHECK_SKIPPED)

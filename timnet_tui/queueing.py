@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from timnet.queue import service
+from timnet.queue.enqueue import enqueue
 from timnet.queue.plan import Request, plan
 from timnet.records import Worker
 from timnet.registry import Registry
@@ -30,7 +31,7 @@ def queue_experiments(db: Path, request: Request, jobs: Jobs | None) -> Queued:
     ids: list[int] = []
 
     def job(registry: Registry) -> CommandEnded:
-        made = registry.experiments.create(plan(registry, request))
+        made = enqueue(registry, plan(registry, request))
         ids.extend(one.id for one in made)
         runs = sum(len(registry.runs.of_experiment(experiment_id)) for experiment_id in ids)
         text = f"queued {_counted(len(ids), 'experiment')}, {_counted(runs, 'run')}"

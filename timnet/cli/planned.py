@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def queue_or_tell(registry: Registry, settings: Settings, request: Request, *, dry_run: bool, as_json: bool) -> None:
     """Queue what ``request`` asks for and say so; with ``dry_run`` only say what that would be."""
     from timnet.export.contract import planned_object, run_object
+    from timnet.queue.enqueue import enqueue
     from timnet.queue.plan import preview
 
     seen = preview(registry, request, settings.jobs_here)
@@ -25,7 +26,7 @@ def queue_or_tell(registry: Registry, settings: Settings, request: Request, *, d
         else:
             _tell(seen)
         return
-    made = registry.experiments.create(seen.experiments)
+    made = enqueue(registry, seen.experiments)
     if as_json:
         print_json([run_object(run) for one in made for run in registry.runs.of_experiment(one.id)])
         return

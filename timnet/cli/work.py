@@ -81,6 +81,7 @@ def train(
     from dataclasses import replace
 
     from timnet.cli.live import command_for, follow_runs
+    from timnet.queue.enqueue import enqueue
     from timnet.queue.plan import plan
     from timnet.queue.service import ensure_worker
 
@@ -89,7 +90,7 @@ def train(
         planned = plan(registry, options.request())
         for corpus in {one.corpus.id: one.corpus for one in planned}.values():
             _features(corpus, settings)
-        made = registry.experiments.create(planned)
+        made = enqueue(registry, planned)
         keys = [run.key for experiment in made for run in registry.runs.of_experiment(experiment.id)]
         for experiment in made:
             say(describe(experiment))

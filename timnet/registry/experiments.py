@@ -7,13 +7,17 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from timnet.clock import now
 from timnet.errors import BadInput, UnknownName
 from timnet.records import CorpusRecord, EventKind, Experiment, TrainingConfig, is_optimistic
 from timnet.registry.database import Database, Row
 from timnet.registry.search import experiments as passing
-from timnet.registry.trouble import clear_rows
+from timnet.registry.trouble import clear_rows, strange
+
+if TYPE_CHECKING:
+    from timnet.provenance import Code
 
 SELECT = """
     SELECT experiments.*, corpora.name AS corpus,
@@ -26,7 +30,8 @@ SELECT = """
 class NewExperiment:
     """What is asked for: ``only`` are the fold numbers to queue, all of them when empty.
 
-    ``id`` and ``uid`` are given here, unless they come with an experiment from another registry.
+    ``id`` and ``uid`` are given here, unless they come with an experiment from another registry. ``code`` is what it is
+    queued with (:mod:`timnet.queue.enqueue`), None where that is not known.
     """
 
     corpus: CorpusRecord
@@ -43,6 +48,7 @@ class NewExperiment:
     tags: tuple[str, ...] = ()
     id: int | None = None
     uid: str = ""
+    code: Code | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Experiments:
                 "source": new.source,
                 "created": time,
                 "note": new.note,
+                "code": None if new.code is None else json.dumps(new.code.to_dict()),
             }
         )
         experiment_id = int(str(inserted.last_pk))
@@ -132,6 +139,21 @@ class Experiments:
     def ids(self, filter_text: str = "") -> list[int]:
         """The ids of all experiments, or of those with a run that passes the filter: pinned ones, then the newest first."""
         return [experiment_id for some in passing(self.db, filter_text) for experiment_id in some]
+
+    def code(self, experiment_id: int) -> Code | None:
+        """What an experiment was queued with; None where that is not known. Raises :class:`UnknownName`."""
+        from timnet.provenance import Code
+
+        told = self._check_there(experiment_id)["code"]
+        what = f"the code of experiment {experiment_id}"
+        if told is None:
+            return None
+        with clear_rows(what):
+            values = json.loads(told)
+        try:
+            return Code.from_dict(values)
+        except BadInput as error:
+            raise strange(what, error) from error
 
     # what users keep on experiments
 

@@ -264,7 +264,27 @@ INNER = tuple(
     f"ALTER TABLE epochs ADD COLUMN {column} REAL" for column in ("inner_loss", "inner_accuracy", "inner_uar")
 )
 
-MIGRATIONS: tuple[tuple[Step, ...], ...] = (FIRST, CURSORS, LISTS, INNER)
+#: attempts on other machines: the engine's id, the folder they exchange, and how far each spool was read
+ELSEWHERE = (
+    "ALTER TABLE attempts ADD COLUMN job TEXT",
+    "ALTER TABLE attempts ADD COLUMN folder TEXT",
+    "CREATE INDEX attempts_elsewhere ON attempts (engine, started) WHERE folder IS NOT NULL",
+    """
+    CREATE TABLE spools (
+        run_id INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (run_id, attempt, start),
+        FOREIGN KEY (run_id, attempt) REFERENCES attempts (run_id, attempt) ON DELETE CASCADE
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+#: what an experiment was queued with, as JSON (:mod:`timnet.provenance`); NULL where that is not known
+CODE = ("ALTER TABLE experiments ADD COLUMN code TEXT",)
+
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (FIRST, CURSORS, LISTS, INNER, ELSEWHERE, CODE)
 
 
 def apply(connection: sqlite3.Connection, migrations: tuple[tuple[Step, ...], ...]) -> None:

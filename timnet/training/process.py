@@ -17,7 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timnet.clock import AWAKE
-from timnet.errors import OUT_OF_ROOM, DiskFull, Fenced, RegistryBusy, RegistryGone, TimnetError, as_disk_full, no_room
+from timnet.errors import (
+    OUT_OF_ROOM,
+    DiskFull,
+    Fenced,
+    RegistryBusy,
+    RegistryError,
+    RegistryGone,
+    TimnetError,
+    as_disk_full,
+    no_room,
+)
 from timnet.files import fenced
 from timnet.machine.priority import step_back
 from timnet.records import EventKind, RunState, Want
@@ -143,6 +153,7 @@ def _train(
     run = registry.runs.by_id(assignment.run_id)
     experiment = registry.experiments.get(run.experiment_id)
     say(f"run {run.key}, attempt {assignment.attempt}: {run.corpus}, fold {run.fold} of {run.folds}")
+    _tell_of_other_code(experiment.id, registry, journal, say)
     from timnet.machine.device import chosen
     from timnet.machine.known import Known
     from timnet.machine.shape import shape_of
@@ -164,3 +175,18 @@ def _train(
         paths=registry.paths.run(run.uid),
     )
     train_fold(job, journal, ears, note, say)
+
+
+def _tell_of_other_code(experiment_id: int, registry: Registry, journal: Journal, say: Callable[[str], None]) -> None:
+    """Where this is not the code that the experiment was queued with, say so: somebody may have mended a defect."""
+    from timnet.provenance import differences, loaded
+
+    try:
+        queued = registry.experiments.code(experiment_id)
+    except RegistryError as error:  # it decides nothing
+        say(str(error))
+        return
+    text = "" if queued is None else differences(queued, loaded()).text
+    if text:
+        say(text)
+        journal.event(EventKind.CODE_CHANGED, text)

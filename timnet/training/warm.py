@@ -54,7 +54,9 @@ def _load() -> None:
     load_engine()
     import timnet.training.data
     import timnet.training.fold  # noqa: F401
+    from timnet.provenance import loaded
 
+    loaded()  # what is loaded now is what all of them are, whatever happens on the disk later
     gc.collect()
     gc.freeze()  # a collection in a child need not touch, and so copy, what all of them share
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from timnet.errors import BadInput, TimnetError, UnknownName
 from timnet.queue import liveness
+from timnet.queue.enqueue import enqueue
 from timnet.queue.service import ensure_worker
 from timnet.records import EventKind, Run, RunState
 from timnet.registry import Registry
@@ -145,7 +146,7 @@ class Tuner:
     def _begin_trial(self) -> None:
         number, settings = self.study.ask()
         note = note_of(number, self.search.study, self.study.token)
-        [experiment] = self.registry.experiments.create([self.search.experiment(settings, note)])
+        [experiment] = enqueue(self.registry, [self.search.experiment(settings, note)])
         self.study.link(number, experiment.id)
         told = ", ".join(f"{name} {setting_text(value)}" for name, value in settings.items())
         self._say(f"trial {number}: experiment {experiment.id}, {told}")

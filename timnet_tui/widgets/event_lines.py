@@ -53,4 +53,4 @@ def event_colour(kind: str, colours: Palette) -> RGB:
         return colours.faint
     if kind in (EventKind.FAILED, EventKind.CRASHED, EventKind.DIVERGED):
         return colours.error
-    return colours.warning if kind in INTENTS else colours.text
+    return colours.warning if kind in INTENTS or kind == EventKind.CODE_CHANGED else colours.text
