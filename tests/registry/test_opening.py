@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -168,6 +169,45 @@ def test_a_registry_of_an_older_timnet_is_migrated_by_who_writes_and_refused_by_
         assert registry.db.rows("SELECT DISTINCT colour FROM runs") == [{"colour": None}]
         assert len(registry.runs.ls()) == 13
     assert pragma(path, "user_version") == len(MIGRATIONS) + 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ('CREATE TRIGGER "\x1b[2J" AFTER UPDATE ON runs BEGIN DELETE FROM corpora; END', "trigger"),
+        (
+            "CREATE VIEW tags (experiment_id, tag) AS WITH RECURSIVE on_and_on (n) AS "
+            "(SELECT 1 UNION ALL SELECT n + 1 FROM on_and_on) SELECT n, 'x' FROM on_and_on",
+            "view",
+        ),
+    ],
+)
+def test_a_registry_whose_schema_does_things_by_itself_is_refused(tmp_path: Path, statement: str, named: str) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        if named == "view":
+            connection.execute("ALTER TABLE tags RENAME TO tags_before")
+        connection.execute(statement)
+    for open_it in (Registry.open, Registry.open_read_only):
+        assert f": the {named} " in refusal(open_it, path)
+
+
+def test_a_view_of_the_users_own_is_none_of_our_business(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT id FROM runs")
+    with Registry.open(path) as registry:
+        assert len(registry.runs.ls()) == 13
+
+
+def test_no_schema_is_trusted(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with Registry.open(path) as writing, Registry.open_read_only(path) as reading:
+        for registry in (writing, reading):
+            assert registry.db.number("PRAGMA trusted_schema") == 0
 
 
 def test_a_migration_that_fails_leaves_the_registry_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from timnet.registry.copies import (
     ASKED,
     AUTOMATIC,
     application_of,
+    connected,
     copy_into,
     dated,
     refuse_damaged,
@@ -180,7 +181,7 @@ def _put_aside(path: Path) -> Iterator[Path | None]:
         yield None
         return
     uri = f"file:{quote(str(path))}?mode=rw"
-    with closing(sqlite3.connect(uri, uri=True, isolation_level=None, timeout=OTHERS_SECONDS)) as present:
+    with closing(connected(uri, OTHERS_SECONDS)) as present:
         try:
             sound = _fold(present)
         except sqlite3.OperationalError as error:

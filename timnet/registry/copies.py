@@ -122,7 +122,7 @@ def copy_into(source: sqlite3.Connection, stream: BinaryIO) -> None:
     # nobody else knows this file, and it is thrown away where this fails: neither locks nor a journal are needed,
     # so it may also lie on a disk where locks do not hold
     uri = f"file:{quote(stream.name)}?nolock=1"
-    with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as copy:
+    with closing(connected(uri)) as copy:
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
         source.backup(copy)
@@ -131,9 +131,19 @@ def copy_into(source: sqlite3.Connection, stream: BinaryIO) -> None:
     stream.flush()
 
 
+def connected(uri: str, timeout: float = 5.0) -> sqlite3.Connection:
+    """A connection that begins no transaction by itself.
+
+    Its schema, which may be somebody else's, can call no function that does more than reckon.
+    """
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
 def untouched(path: Path) -> sqlite3.Connection:
     """A connection to a file that nobody writes; it leaves nothing beside it."""
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
+    return connected(f"file:{quote(str(path))}?mode=ro&immutable=1")
 
 
 def refuse_damaged(path: Path, called: str) -> None:

@@ -8,8 +8,9 @@ SQLite < 3.51.3. Use one :class:`Database` a thread.
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,11 +19,12 @@ from urllib.parse import quote
 
 from timnet.errors import RegistryError, RegistryGone
 from timnet.paths import RegistryPaths
-from timnet.registry.copies import dated, is_cut, write_copy
+from timnet.registry.copies import connected, dated, is_cut, write_copy
 from timnet.registry.filesystem import network_filesystem
 from timnet.registry.gate import Gate
 from timnet.registry.schema import APPLICATION_ID, MIGRATIONS, apply
 from timnet.registry.trouble import clear_errors, what_to_do
+from timnet.text import clean
 
 if TYPE_CHECKING:
     from sqlite_utils import Database as SqliteUtils
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 GATE_DEADLINE = 30.0
 BUSY_TIMEOUT = 30.0
+_TABLES = frozenset(
+    re.findall(r"CREATE TABLE (\w+)", " ".join(step for steps in MIGRATIONS for step in steps if isinstance(step, str)))
+)
 
 Row = dict[str, Any]
 Identity = tuple[int, int]
@@ -267,7 +272,7 @@ def _wal_of(path: Path) -> Path:
 
 def _connect(path: Path, *, read_only: bool, frozen: bool = False) -> sqlite3.Connection:
     uri = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if frozen else ''}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT)
+    connection = connected(uri, BUSY_TIMEOUT)
     connection.row_factory = sqlite3.Row
     if not read_only:
         connection.execute("PRAGMA synchronous = FULL")
@@ -297,20 +302,29 @@ def _check_kind(path: Path) -> int:
         raise RegistryError(f"{path} is not a readable registry (its end is missing); {what_to_do(path)}")
     # with nobody writing, not even SQLite's own files are to appear beside a database that is perhaps foreign
     mode = "ro" if _wal_of(path).exists() else "ro&immutable=1"
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode={mode}", uri=True, isolation_level=None, timeout=BUSY_TIMEOUT
-    )
+    connection = connected(f"file:{quote(str(path))}?mode={mode}", BUSY_TIMEOUT)
     try:
         connection.execute("BEGIN")  # one snapshot: another process may just now make this registry
         version = _version(connection)
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
     finally:
         connection.close()
-    if not empty and application != APPLICATION_ID:
+    if objects and application != APPLICATION_ID:
         raise RegistryError(f"{path} is a SQLite database but not a timnet registry; name another with --db")
     _refuse_newer(path, version)
+    _refuse_strangers(path, objects)
     return version
+
+
+def _refuse_strangers(path: Path, objects: Iterable[tuple[str, str]]) -> None:
+    """A trigger does what it likes at each write, and a view in a table's place computes for ever at each reading."""
+    for kind, name in objects:
+        if kind == "trigger" or (kind == "view" and name.casefold() in _TABLES):
+            raise RegistryError(
+                f"{path}: the {kind} {clean(name[:80])} is not timnet's and could change what is read or written; "
+                "drop it, or name another registry with --db"
+            )
 
 
 def _refuse_newer(path: Path, version: int) -> None:
