@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from timnet.errors import RegistryError
 from timnet.paths import RegistryPaths, RunPaths
 
 
@@ -27,6 +28,14 @@ def test_everything_of_a_registry_lies_beside_it_and_can_move_with_it(tmp_path: 
         assert there.resolve(stored).is_relative_to(tmp_path / "b")
     with pytest.raises(ValueError, match="is not in the subpath"):
         here.relative(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "stored", ["", "/etc/passwd", "runs/../../x", "runs/\0", "9" * 5000, "runs/" + "é" * 200, "a/" * 3000]
+)
+def test_a_row_s_path_that_no_timnet_wrote_is_refused(tmp_path: Path, stored: str) -> None:
+    with pytest.raises(RegistryError, match="do not trust this registry"):
+        RegistryPaths(tmp_path / "runs.db").resolve(stored)
 
 
 @pytest.mark.parametrize(

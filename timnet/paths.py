@@ -30,6 +30,10 @@ def plain(uid: str, whose: str) -> str:
     return uid
 
 
+#: bytes of a name that every filesystem takes
+LONGEST = 255
+
+
 def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
     """Remove ``files`` (oldest first) but for ``newest`` and those just before it, ``kept`` in all.
 
@@ -231,10 +235,13 @@ class RegistryPaths:
     def resolve(self, stored: str) -> Path:
         """The inverse of :meth:`relative`.
 
-        Raises :class:`RegistryError` for a path that leads out of the registry's folder: no timnet writes such rows.
+        Raises :class:`RegistryError` for a path that leads out of the registry's folder, or that is longer than a
+        file's path may be: no timnet writes such rows.
         """
         parts = PurePosixPath(stored).parts
-        if not parts or stored.startswith("/") or ".." in parts or "\0" in stored:
+        # what asks whether it is there would be refused
+        long = len(parts) > 9 or any(len(part.encode("utf-8", "replace")) > LONGEST for part in parts)
+        if not parts or long or stored.startswith("/") or ".." in parts or "\0" in stored:
             raise RegistryError(
                 f"a row names the file {clean(stored)[:80]!r}, which is not below the registry's folder; "
                 "no timnet has written that row: do not trust this registry"

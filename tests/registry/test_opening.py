@@ -202,6 +202,25 @@ def test_a_view_of_the_users_own_is_none_of_our_business(tmp_path: Path) -> None
         assert len(registry.runs.ls()) == 13
 
 
+def test_a_schema_that_is_older_than_it_says_is_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with pytest.raises(RegistryError, match=r"not a readable registry \(table cursors already exists\)"):
+        Registry.open(path)
+
+
+def test_rows_of_others_that_refer_to_ours_keep_them_in_one_line(tmp_path: Path) -> None:
+    with filled_registry(tmp_path / "runs.db") as registry:
+        registry.db.connection.execute("CREATE TABLE others (id INTEGER REFERENCES experiments (id))")
+        registry.db.connection.execute("INSERT INTO others VALUES (1)")
+        before = len(registry.runs.ls())
+        with pytest.raises(RegistryError, match="FOREIGN KEY constraint failed"):
+            registry.experiments.delete(1)
+        assert len(registry.runs.ls()) == before
+
+
 def test_no_schema_is_trusted(tmp_path: Path) -> None:
     path = tmp_path / "runs.db"
     filled_registry(path).close()

@@ -16,6 +16,7 @@ from timnet.text import clean
 _DAMAGED = (
     "not a database", "malformed", "Could not decode to UTF-8", "unsupported file format", "no such table",
     "no such column", "may not be modified", "no such module", "no such function", "unsafe use of",
+    "already exists", "duplicate column name", "FOREIGN KEY constraint failed",
 )  # fmt: skip
 #: what making a record of a row raises where the row holds what no timnet has written
 _STRANGE = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
