@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 
 LONGEST_NAP = 10.0
 """Seconds between two signs of life after which a process was not merely slow: it, or the machine, stood still."""
+
+_told: ContextVar[str | None] = ContextVar("told", default=None)
 
 
 def wall() -> float:
@@ -19,7 +23,17 @@ def wall() -> float:
 
 def now() -> str:
     """The current time: UTC, ISO 8601, milliseconds, e.g. ``2026-01-31T09:30:00.125Z``."""
-    return _text(datetime.fromtimestamp(wall(), UTC))
+    return _told.get() or _text(datetime.fromtimestamp(wall(), UTC))
+
+
+@contextmanager
+def at(time_: str) -> Iterator[None]:
+    """Within, :func:`now` says ``time_``: what happened on another machine is recorded with its own time."""
+    before = _told.set(time_)
+    try:
+        yield
+    finally:
+        _told.reset(before)
 
 
 def ago(age: timedelta) -> str:

@@ -26,3 +26,8 @@ def pinned(threads: int) -> dict[str, str]:
     Libraries read them when they are loaded, so they are set for a child, or before the first import.
     """
     return dict.fromkeys(THREAD_VARIABLES, str(threads))
+
+
+def for_training(threads: int) -> dict[str, str]:
+    """The environment of a training process: runs at once must not fight for cores, and its log is written at once."""
+    return {**os.environ, **pinned(threads), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}

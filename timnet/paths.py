@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from timnet.errors import RegistryError
 from timnet.files import in_fence
@@ -44,6 +45,11 @@ def drop_all_but(files: list[Path], newest: Path, kept: int) -> None:
         for path in files:
             if path not in keep:
                 path.unlink(missing_ok=True)
+
+
+def epoch_of(path: Path) -> int:
+    """The epoch that a resume point's, or best weights', name tells. Raises :class:`ValueError` for another file."""
+    return int(path.stem.rpartition("-")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,15 @@ class RunPaths:
 
     def drop_old_best(self, epoch: int) -> None:
         """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""
-        drop_all_but(sorted(self.folder.glob("best-*.npz")), self.best_weights(epoch), 2)
+        drop_all_but(self.best(), self.best_weights(epoch), 2)
 
     def for_going_on(self) -> list[Path]:
         """Resume points and best weights: what the run needs to go on, and what no finished run's scores rest on."""
-        return [*self.checkpoints(), *sorted(self.folder.glob("best-*.npz"))]
+        return [*self.checkpoints(), *self.best()]
+
+    def best(self) -> list[Path]:
+        """The best weights there are, oldest first: of the two newest resume points."""
+        return sorted(self.folder.glob("best-*.npz"))
 
     @property
     def final_weights(self) -> Path:
@@ -121,6 +131,11 @@ class AttemptPaths:
     """
 
     folder: Path
+
+    @classmethod
+    def of(cls, shared: Path, uid: str, attempt: int) -> Self:
+        """The folder of one attempt at the run ``uid``. Raises as :func:`plain` does."""
+        return cls(shared / f"{plain(uid, 'run')}-a{attempt}")
 
     @property
     def shared(self) -> Path:
@@ -215,6 +230,15 @@ class RegistryPaths:
     def run(self, uid: str) -> RunPaths:
         """The paths of the run ``uid``. Raises as :func:`plain` does."""
         return RunPaths(self.runs / plain(uid, "run"))
+
+    @property
+    def cluster(self) -> Path:
+        """Where attempts on other machines keep their folders, unless another place is named."""
+        return self.db.parent / "cluster"
+
+    def head_lock(self, engine: str) -> Path:
+        """Held by the one head of ``engine``."""
+        return self.runs / WORKERS / f"head-{plain(engine, 'engine')}.head"
 
     def worker_lock(self, uid: str) -> Path:
         """Held by the worker ``uid`` while it lives. Raises as :func:`plain` does."""

@@ -96,9 +96,15 @@ class Journal:
             self._runs.event(self.run_id, kind, text, attempt=self.attempt, epoch=epoch)
 
     def checkpoint(
-        self, kind: str, epoch: int, path: Path, metric: str | None = None, value: float | None = None
+        self,
+        kind: str,
+        epoch: int,
+        path: Path,
+        metric: str | None = None,
+        value: float | None = None,
+        size: int | None = None,
     ) -> None:
-        """Record where the ``last``, ``best`` or ``final`` weights lie."""
+        """Record where the ``last``, ``best`` or ``final`` weights lie, or will lie if they have a ``size`` elsewhere."""
         with self.db.write():
             self._own()
             self.db.table("checkpoints").upsert(
@@ -109,7 +115,7 @@ class Journal:
                     "path": self.db.paths.relative(path),
                     "metric": metric,
                     "value": value,
-                    "bytes": path.stat().st_size,
+                    "bytes": path.stat().st_size if size is None else size,
                     "created": now(),
                 },
                 pk=("run_id", "kind"),

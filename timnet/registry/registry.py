@@ -11,6 +11,7 @@ from timnet.errors import RegistryError
 from timnet.paths import RegistryPaths
 from timnet.registry.corpora import Corpora
 from timnet.registry.database import Database
+from timnet.registry.elsewhere import Elsewhere
 from timnet.registry.experiments import Experiments
 from timnet.registry.journal import Journal
 from timnet.registry.lineup import Lineup
@@ -88,6 +89,11 @@ class Registry:
     def workers(self) -> Workers:
         """Worker processes."""
         return Workers(self.db)
+
+    @cached_property
+    def elsewhere(self) -> Elsewhere:
+        """Attempts on other machines."""
+        return Elsewhere(self.db)
 
     @cached_property
     def notices(self) -> Notices:

@@ -56,6 +56,13 @@ EVENT_OF = {
     Command.RETRY: (EventKind.RETRIED, "retried by the user"),
 }
 
+KIND_OF_END = {
+    RunState.QUEUED: EventKind.REQUEUED,
+    RunState.FAILED: EventKind.FAILED,
+    RunState.PAUSED: EventKind.PAUSED,
+    RunState.CANCELLED: EventKind.CANCELLED,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -290,13 +297,21 @@ class Runs:
             )
 
     def reap(
-        self, run_id: int, attempt: int, *, exit_code: int | None, error: str, max_crashes: int, back_off: float
+        self,
+        run_id: int,
+        attempt: int,
+        *,
+        exit_code: int | None,
+        error: str,
+        max_crashes: int,
+        back_off: float,
+        blameless: bool = False,
     ) -> RunState | None:
-        """Decide what becomes of a run whose process is gone. The caller HOLDS the run's lock.
+        """Decide what becomes of a run whose process is gone. The caller HOLDS the run's lock, or is the one head.
 
         Honours an intent, and then counts no crash: the process was to leave anyway. Else requeues it to
         go on from its checkpoint, or fails it after ``max_crashes`` crashes. ``back_off`` is in seconds and
-        grows with each crash. Returns the new state, or None when the process had ended the run properly.
+        grows with each crash; what is ``blameless`` counts as none. Returns the new state, or None when the process had ended the run properly.
         """
         with self.db.write():
             row = self.db.row(
@@ -306,9 +321,10 @@ class Runs:
             if row is None:
                 return None
             want = Want(row["want"]) if row["want"] else None
-            crashes = row["crashes"] + (want is None)
-            delay = min(LONGEST_WAIT, back_off * (2 ** (crashes - 1) - 1)) if want is None else 0
-            to = after_crash(want, crashes, max_crashes)
+            crashed = want is None and not blameless
+            crashes = row["crashes"] + crashed
+            delay = min(LONGEST_WAIT, back_off * (2 ** (crashes - 1) - 1)) if crashed else 0
+            to = after_crash(Want.STOP if blameless and want is None else want, crashes, max_crashes)
             reason = f"{error}; goes on after epoch {row['epoch']}" if to is RunState.QUEUED else None
             self.db.connection.execute(
                 "UPDATE runs SET state = ?, want = NULL, crashes = ?, reason = ?, error = ?, not_before = ?, updated = ? "
@@ -323,12 +339,13 @@ class Runs:
                     run_id,
                 ),
             )
-            self.end_attempt(run_id, attempt, "crashed", exit_code)
-            self.event(run_id, EventKind.CRASHED, error, attempt=attempt, epoch=row["epoch"] or None)
-            kind = {RunState.QUEUED: EventKind.REQUEUED, RunState.FAILED: EventKind.FAILED}.get(to)
+            self.end_attempt(run_id, attempt, to.value if blameless else "crashed", exit_code)
+            if not blameless:
+                self.event(run_id, EventKind.CRASHED, error, attempt=attempt, epoch=row["epoch"] or None)
+            kind = KIND_OF_END[to] if blameless or to in (RunState.QUEUED, RunState.FAILED) else None
             if kind is not None:
-                text = reason if to is RunState.QUEUED else f"given up after {crashes} crashes"
-                self.event(run_id, kind, text or error, epoch=row["epoch"] or None)
+                text = f"given up after {crashes} crashes" if to is RunState.FAILED else reason or error
+                self.event(run_id, kind, text, epoch=row["epoch"] or None)
             return to
 
     def set_aside(self, run_id: int, attempt: int, text: str, exit_code: int | None) -> RunState | None:

@@ -24,11 +24,11 @@ from timnet.model.weights import load_weights, save_weights
 from timnet.paths import RunPaths
 from timnet.protocols import Fold
 from timnet.records import EpochMetrics, EpochRecord, EventKind, Prediction, TrainingConfig, Want
-from timnet.registry.journal import Journal
 from timnet.selection import selection_text
 from timnet.training import checkpoint
 from timnet.training.checkpoint import Progress
 from timnet.training.data import CorpusData
+from timnet.training.journal import AttemptJournal
 from timnet.training.masks import spans_of
 from timnet.training.rows import Rows
 from timnet.training.rule import is_validated, judge
@@ -59,7 +59,7 @@ class FoldJob:
 
 
 def train_fold(
-    job: FoldJob, journal: Journal, wanted: Callable[[], Want | None], note: str, say: Callable[[str], None]
+    job: FoldJob, journal: AttemptJournal, wanted: Callable[[], Want | None], note: str, say: Callable[[str], None]
 ) -> None:
     """Train, or go on training, one fold to its end and record its result.
 
@@ -114,7 +114,7 @@ def _train_epoch(
     job: FoldJob,
     trainer: Trainer,
     progress: Progress,
-    journal: Journal,
+    journal: AttemptJournal,
     wanted: Callable[[], Want | None],
     say: Callable[[str], None],
 ) -> tuple[Progress, Evaluation | None]:
@@ -172,7 +172,7 @@ def _train_epoch(
     return after, result
 
 
-def _record_weights(job: FoldJob, journal: Journal, progress: Progress, *, new_best: bool) -> None:
+def _record_weights(job: FoldJob, journal: AttemptJournal, progress: Progress, *, new_best: bool) -> None:
     """Tell the registry where the weights of ``progress`` lie."""
     monitor, best = job.config.monitor, progress.best
     value = getattr(progress.history[-1].metrics, monitor)
@@ -186,7 +186,7 @@ def _finish(
     trainer: Trainer,
     progress: Progress,
     result: Evaluation | None,
-    journal: Journal,
+    journal: AttemptJournal,
     say: Callable[[str], None],
 ) -> None:
     """Score the selected weights on the test fold and end the run.
@@ -218,7 +218,7 @@ def _finish(
 
 
 def record_result(
-    journal: Journal,
+    journal: AttemptJournal,
     fold: Fold,
     data: CorpusData,
     result: Evaluation,

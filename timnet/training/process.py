@@ -34,6 +34,7 @@ from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.journal import Journal
 from timnet.states import INTENT_LEADS_TO
+from timnet.training.journal import AttemptJournal
 
 LOOK_SECONDS = 0.25
 _PR_SET_PDEATHSIG = 1
@@ -63,7 +64,7 @@ class Assignment:
 class Ears:
     """What somebody wants of this process: rows in the registry, looked at a few times a second, and signals."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: AttemptJournal) -> None:
         self._journal = journal
         self._next_look = 0.0
         self._signalled: Want | None = None
@@ -121,11 +122,11 @@ def _execute(assignment: Assignment, registry: Registry, say: Callable[[str], No
         say(str(error))
         return error.exit_code
     except Exception as error:
-        return _leave(journal, error, say)
+        return leave_run(journal, error, say)
     return 0
 
 
-def _leave(journal: Journal, error: Exception, say: Callable[[str], None]) -> int:
+def leave_run(journal: AttemptJournal, error: Exception, say: Callable[[str], None]) -> int:
     """Put the run where the reason for leaving leads; a defect is raised again, for the log and the worker."""
     from timnet.training.fold import Interrupted
 

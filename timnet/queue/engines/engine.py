@@ -73,7 +73,10 @@ class RemoteEngine(Engine[AttemptPaths], Protocol):
     """
 
     def find(self, folder: AttemptPaths) -> str | None:
-        """The job of ``folder``, where a head has died between submitting it and noting its id. Raises :class:`EngineAway`."""
+        """The job of ``folder``, where a head died between submitting it and noting its id.
+
+        Raises :class:`EngineAway`.
+        """
 
     def exchange(self, job: str, folder: AttemptPaths) -> None:
         """Make the folder here and the one at the job equal: what it wrote comes here, ``want`` goes there.

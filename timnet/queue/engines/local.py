@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from timnet.cores import pinned
+from timnet.cores import for_training
 from timnet.errors import DiskFull, RegistryBusy
 from timnet.queue import liveness
 from timnet.queue.engines.warm import Forked, WarmProcess, possible
@@ -129,7 +129,7 @@ class LocalEngine:
                 self._may_warm &= self._warm.ready  # one that never got ready will not the next time
                 self.close()
         if self._warm is None and self._may_warm:
-            self._warm = WarmProcess(_environment(self._settings.threads))
+            self._warm = WarmProcess(for_training(self._settings.threads))
         return self._warm
 
     def _fresh(self, claim: Claim, lock: int) -> subprocess.Popen[bytes]:
@@ -144,7 +144,7 @@ class LocalEngine:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=(lock,),
-                env=_environment(self._settings.threads),
+                env=for_training(self._settings.threads),
             )
 
     def _assignment(self, claim: Claim) -> dict[str, Any]:
@@ -166,11 +166,6 @@ class LocalEngine:
         if not child.known and child.process.pid is not None:
             self._registry.runs.started(child.claim, _proof(child.process.pid))
             child.known = True
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """Threads pinned for every library: runs at once must not fight for cores."""
-    return {**os.environ, **pinned(threads), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1"}
 
 
 def _proof(pid: int) -> ProcessProof:
