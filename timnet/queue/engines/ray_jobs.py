@@ -1,0 +1,296 @@
+"""What the head asks of Ray, in the process that is connected to it (:mod:`timnet.queue.engines.ray_bridge`)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._private import state as cluster
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from timnet.errors import BadInput, TimnetError
+from timnet.paths import AttemptPaths
+from timnet.queue.engines import ray_folder, ray_words
+from timnet.queue.engines.engine import EngineAway, Phase, Status
+from timnet.queue.engines.ray_folder import Known, Unheard, to_send
+from timnet.queue.engines.ray_node import Attempt, Probe
+from timnet.remote.carrier import LEFT
+
+ANSWER_SECONDS = 10.0
+"""How long an actor has to answer a question. One that does not is left alone for as long as :data:`REST_SECONDS`."""
+
+REST_SECONDS = 30.0
+CALLS_AT_ONCE = 4
+NOT_PLACED = ("DEPENDENCIES_UNREADY", "PENDING_CREATION", "RESTARTING")
+UNKNOWN = "Ray does not know it: it ended long ago, or Ray was started anew since"
+
+
+class Jobs:
+    """The attempts of one registry as detached actors, an id each as Ray gives it.
+
+    ``registry`` names the folder that nodes keep for them, ``wanted`` the CPUs and GPUs that each gets.
+    """
+
+    def __init__(self, registry: str, wanted: Mapping[str, float]) -> None:
+        self._registry = registry
+        self._wanted = {unit: number for unit, number in wanted.items() if number}
+        self._gpus = wanted.get("GPU", 0.0)
+        self._ends: dict[str, _Actor] = {}
+        self._known: dict[str, Known] = {}
+        self._kind = ray.remote(Attempt)
+
+    def submit(self, folders: Sequence[AttemptPaths]) -> list[str]:
+        """Make an actor for each; none where one cannot be made."""
+        made: list[str] = []
+        try:
+            for folder in folders:
+                made.append(self._make(folder))  # noqa: PERF401  # those that were made must be known
+        except BaseException:
+            self.cancel(made)
+            raise
+        return made
+
+    def poll(self, ids: Sequence[str]) -> dict[str, Status]:
+        """Where each is."""
+        found = {job: cluster.actors(job) for job in ids}
+        waits, asked = None, {}
+        statuses: dict[str, Status] = {}
+        for job, about in found.items():
+            state = about.get("State") if about else None
+            if state in NOT_PLACED:
+                waits = waits or ray_words.why_it_waits(self._wanted, *self._room())
+                statuses[job] = Status(Phase.PENDING, waits)
+            elif state == "ALIVE":
+                asked[job] = self._end(job, about["Name"])
+            else:
+                statuses[job] = self._died(about) if about else Status(Phase.GONE, UNKNOWN, blameless=True)
+        return statuses | self._states(asked)
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Kill them, waiting or running."""
+        for job in ids:
+            about = cluster.actors(job)
+            if about and about["State"] != "DEAD":
+                with suppress(Unheard):
+                    ray.kill(self._end(job, about["Name"]).handle)
+
+    def find(self, folder: AttemptPaths) -> str | None:
+        """The actor of this folder's name, also one that has died already."""
+        with suppress(ValueError):
+            return str(ray.get_actor(folder.folder.name)._actor_id.hex())
+        dead = [
+            job for job, about in cluster.actors(actor_state_name="DEAD").items() if about["Name"] == folder.folder.name
+        ]
+        return dead[-1] if dead else None
+
+    def exchange(self, job: str, folder: AttemptPaths) -> None:
+        """Bring the two folders together; an actor that does not answer has time until it is asked again."""
+        with suppress(Unheard):
+            ray_folder.exchange(self._end(job, folder.folder.name), folder, self._known.setdefault(job, Known()))
+
+    def forget(self, job: str, folder: AttemptPaths) -> None:
+        """Remove the folder on the node, and the actor."""
+        with suppress(Unheard):
+            end = self._end(job, folder.folder.name)
+            with suppress(Unheard):
+                end.clear()
+            ray.kill(end.handle)
+        self._ends.pop(job, None)
+        self._known.pop(job, None)
+
+    def _make(self, folder: AttemptPaths) -> str:
+        name = folder.folder.name
+        try:
+            files = to_send(folder)
+        except OSError as error:
+            raise BadInput(f"cannot submit {name}: {error}") from error
+        order = {"name": name, "registry": self._registry, "files": files, "gpus": self._gpus}
+        options = self._kind.options(
+            name=name,
+            lifetime="detached",
+            max_restarts=0,
+            max_task_retries=0,
+            max_concurrency=CALLS_AT_ONCE,
+            num_cpus=self._wanted.get("CPU", 0),
+            num_gpus=self._gpus or None,
+            scheduling_strategy="SPREAD",
+        )
+        try:
+            handle = options.remote(order)
+        except ValueError:  # a head has submitted it and died before it could note that
+            handle = ray.get_actor(name)
+        job = str(handle._actor_id.hex())
+        self._ends[job] = _Actor(handle)
+        return job
+
+    def _end(self, job: str, name: str) -> _Actor:
+        """The actor ``job``. Raises :class:`Unheard` where there is none any more."""
+        if job not in self._ends:
+            try:
+                handle = ray.get_actor(name)
+            except ValueError as error:
+                raise Unheard(f"{name} is gone") from error
+            if handle._actor_id.hex() != job:
+                raise Unheard(f"{name} is another actor by now")
+            self._ends[job] = _Actor(handle)
+        return self._ends[job]
+
+    def _room(self) -> tuple[list[Mapping[str, float]], Mapping[str, float]]:
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        return nodes, ray.available_resources()
+
+    def _died(self, about: Mapping[str, Any]) -> Status:
+        host = host_of(about["Address"]["NodeID"])
+        reason, blameless = ray_words.why_it_died(about["DeathCause"], host)
+        return Status(Phase.GONE, reason, host, blameless=blameless)
+
+    def _states(self, asked: Mapping[str, _Actor]) -> dict[str, Status]:
+        """Where those are that Ray believes alive, asked all at once."""
+        refs = {job: end.handle.state.remote() for job, end in asked.items() if not end.rests}
+        if refs:
+            ray.wait(list(refs.values()), num_returns=len(refs), timeout=ANSWER_SECONDS)
+        return {job: _status(end, refs.get(job)) for job, end in asked.items()}
+
+
+class _Actor:
+    """The far end of one attempt, as :class:`timnet.queue.engines.ray_folder.FarEnd` has it."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+        self._rests_until = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Whether it did not answer a moment ago."""
+        return time.monotonic() < self._rests_until
+
+    def rest(self) -> None:
+        """Ask it nothing for a while."""
+        self._rests_until = time.monotonic() + REST_SECONDS
+
+    def look(self, want: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._ask(self.handle.look, want)
+        return found
+
+    def read(self, name: str, offset: int, most: int, stamp: ray_folder.Stamp) -> bytes | None:
+        data: bytes | None = self._ask(self.handle.read, name, offset, most, stamp)
+        return data
+
+    def write(self, name: str, offset: int, data: bytes) -> int:
+        return int(self._ask(self.handle.write, name, offset, data))
+
+    def clear(self) -> None:
+        self._ask(self.handle.clear)
+
+    def _ask(self, method: Any, *arguments: Any) -> Any:
+        if self.rests:
+            raise Unheard("it did not answer a moment ago")
+        try:
+            return ray.get(method.remote(*arguments), timeout=ANSWER_SECONDS)
+        except ray.exceptions.GetTimeoutError as error:
+            self.rest()
+            raise Unheard("it does not answer") from error
+        except ray.exceptions.RayTaskError as error:  # its own code failed
+            raise TimnetError(f"on its node: {ray_words.first_line(str(error.cause))}") from error
+        except ray.exceptions.RayError as error:  # it died, or its object was lost with its node
+            raise Unheard(ray_words.first_line(str(error))) from error
+
+
+def _status(end: _Actor, ref: Any) -> Status:
+    """What an actor says of itself, where it does."""
+    told: Mapping[str, Any] | None = None
+    if ref is not None:
+        try:
+            told = ray.get(ref, timeout=0)
+        except ray.exceptions.GetTimeoutError:
+            end.rest()
+        except ray.exceptions.RayError:  # it has died since, which the next question to Ray shows
+            pass
+    if told is None:
+        return Status(Phase.RUNNING, "its node does not answer now")
+    if not told["ended"]:
+        return Status(Phase.RUNNING, "" if told["begun"] else "it gets its files", told["host"])
+    status = told["status"]
+    reason = told["trouble"] or ("left its node for a while" if status == LEFT else f"ended with status {status}")
+    return Status(Phase.GONE, reason, told["host"], status, blameless=status == LEFT)
+
+
+def host_of(node: str) -> str:
+    """The name of the machine with Ray's id ``node``, dead or alive; empty where it is not known."""
+    return next((str(one["NodeManagerHostname"]) for one in ray.nodes() if one["NodeID"] == node), "")
+
+
+def nodes() -> list[dict[str, Any]]:
+    """The nodes that are alive: ``id``, ``host``, and the CPUs and GPUs of each."""
+    return [
+        {"id": node["NodeID"], "host": node["NodeManagerHostname"], "resources": _units(node["Resources"])}
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
+def _units(found: Mapping[str, float]) -> dict[str, float]:
+    return {unit: found.get(unit, 0.0) for unit in ray_words.UNITS}
+
+
+def probe(node: str | None, wanted: Mapping[str, float], seconds: float) -> dict[str, Any]:
+    """What a tiny actor tells of ``node``, or of wherever Ray places one that wants so much.
+
+    Raises :class:`BadInput` where it cannot be placed in time, or not made.
+    """
+    affinity = NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD"
+    actor = (
+        ray.remote(Probe)
+        .options(
+            num_cpus=wanted.get("CPU", 0),
+            num_gpus=wanted.get("GPU", 0) or None,
+            max_restarts=0,
+            scheduling_strategy=affinity,
+        )
+        .remote()
+    )
+    try:
+        told: dict[str, Any] = ray.get(actor.tell.remote(), timeout=seconds)
+    except ray.exceptions.GetTimeoutError as error:
+        alive = [one["Resources"] for one in ray.nodes() if one["Alive"]]
+        reason = ray_words.why_it_waits(wanted, alive, ray.available_resources())
+        raise BadInput(f"a tiny actor did not answer within {seconds:.0f} s: {reason}") from error
+    except ray.exceptions.RayError as error:
+        raise BadInput(ray_words.why_it_never_began(str(error), host_of(node) if node else "")) from error
+    finally:
+        ray.kill(actor)
+    return told
+
+
+def calls(jobs: Jobs) -> Mapping[str, Callable[..., Any]]:
+    """What may be asked by name, with plain values in and out."""
+
+    def attempt(folder: str) -> AttemptPaths:
+        return AttemptPaths(Path(folder))
+
+    return {
+        "submit": lambda folders: jobs.submit([attempt(one) for one in folders]),
+        "poll": lambda ids: {job: _plain(status) for job, status in jobs.poll(ids).items()},
+        "cancel": jobs.cancel,
+        "find": lambda folder: jobs.find(attempt(folder)),
+        "exchange": lambda job, folder: jobs.exchange(job, attempt(folder)),
+        "forget": lambda job, folder: jobs.forget(job, attempt(folder)),
+        "nodes": nodes,
+        "probe": probe,
+    }
+
+
+def _plain(status: Status) -> dict[str, Any]:
+    return {name: getattr(status, name) for name in ("phase", "reason", "node", "exit_status", "blameless")}
+
+
+def as_away(error: Exception) -> EngineAway | None:
+    """``error`` where it is Ray that failed, not timnet."""
+    module = type(error).__module__.partition(".")[0]
+    if module in ("ray", "grpc") or isinstance(error, ConnectionError | TimeoutError):
+        return EngineAway(f"Ray does not do as asked: {ray_words.first_line(str(error))}")
+    return None
