@@ -7,7 +7,7 @@ BIN := .venv/bin
 # without compiled modules every process that loads TensorFlow compiles thousands of them anew: ten seconds of CPU
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-long chaos fuzz audit lint lock test-mac-pins screenshots bench bench-peers bench-tui clean
+.PHONY: help install demo test test-long chaos fuzz audit lint lock test-mac-pins test-ray screenshots bench bench-peers bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz           a million mutated files through every reader of foreign bytes (INPUTS=10000 for fewer)"
 	@echo "make audit          known vulnerabilities of the locked dependencies, where that can be asked"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
+	@echo "make test-ray       the engine for Ray on a real cluster of three nodes (installs Ray; about five minutes)"
 	@echo "make bench          how quick training, features and the rest are, beside the peers (about half an hour)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
@@ -94,6 +95,18 @@ test-mac-pins: .venv-mac/installed
 	@mkdir -p build
 	@$(BIN)/python tools/mac_pins.py requirements.lock > build/mac-pins.txt
 	@$(call install-into,.venv-mac,build/mac-pins.txt)
+	@touch $@
+
+# Ray is large, so it has an environment of its own, on top of the project's packages
+test-ray: build/ray-venv/installed
+	build/ray-venv/bin/python -m pytest -m ray tests/ray_cluster
+
+build/ray-venv/installed: .venv/installed
+	"$(PYTHON)" -m venv --clear build/ray-venv
+	build/ray-venv/bin/python -c "import site; print(site.getsitepackages()[0])" > build/ray-site.txt
+	$(BIN)/python -c "import site; print(f'import site; site.addsitedir({site.getsitepackages()[0]!r})')" \
+		> "$$(cat build/ray-site.txt)/project.pth"
+	build/ray-venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)"
 	@touch $@
 
 screenshots: install
