@@ -68,7 +68,7 @@ def main() -> int:
         return 0
     if asked.child:
         first, count, until, folder = asked.child
-        return _child(chosen[0], asked.seed, range(int(first), int(first) + int(count)), float(until), Path(folder))
+        return child(chosen[0], asked.seed, range(int(first), int(first) + int(count)), float(until), Path(folder))
     return _search(chosen, asked.seed, asked.inputs, time.monotonic() + asked.minutes * 60)
 
 
@@ -110,7 +110,7 @@ def _chunk(reader: Reader, seed: int, tally: Tally, count: int, until: float) ->
                 told = json.loads(line)
                 data = (folder / str(told["number"])).read_bytes()
                 _keep(reader, seed, told["number"], data, Fault(told["kind"], told["text"]), tally)
-        done, data = _at(folder)
+        done, data = reached(folder)
         if child.returncode:
             said.seek(0)
             names = {-signal.SIGPROF: "hang", -signal.SIGALRM: "waits", -signal.SIGKILL: "killed"}
@@ -122,7 +122,7 @@ def _chunk(reader: Reader, seed: int, tally: Tally, count: int, until: float) ->
     tally.seconds += _of_children() - before
 
 
-def _at(folder: Path) -> tuple[int, bytes]:
+def reached(folder: Path) -> tuple[int, bytes]:
     """How many inputs a child has read, and the one that it is at."""
     held = (folder / "input").read_bytes() if (folder / "input").exists() else bytes(16)
     size = int.from_bytes(held[8:16], "little")
@@ -158,7 +158,7 @@ def _print(tallies: dict[str, Tally], seconds: float) -> None:
 # the child
 
 
-def _child(reader: Reader, seed: int, numbers: range, until: float, folder: Path) -> int:
+def child(reader: Reader, seed: int, numbers: range, until: float, folder: Path) -> int:
     """Read the inputs; faults go to standard output, and each input to ``folder``, where it is what ended the child."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 
@@ -12,10 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.__main__ import reached
 from tests.fuzz.mutate import LONGEST, mutated, rezipped
 from tests.fuzz.reader import Reader, fault_of
 from tests.fuzz.readers import READERS
 from tests.fuzz.watch import watching
+from tests.support import REPOSITORY
 from timnet.text import clean
 
 REGRESSIONS = Path(__file__).parent / "regressions"
@@ -134,6 +139,39 @@ def test_what_a_reader_must_not_do_is_seen(tmp_path: Path) -> None:
     with watching(inside) as seen, pytest.raises(OSError):
         asks(b"", inside)
     assert [one.split()[0] for one in seen] == ["socket.connect"]
+
+
+PLANTED = r"""
+import os, sqlite3, sys, time
+from pathlib import Path
+from tests.fuzz.__main__ import child
+from tests.fuzz.reader import Reader
+
+def read(data, folder):
+    if data == b"steers":
+        os.write(2, b"\x1b[2J")
+    if data == b"leaves":
+        sqlite3.connect("left").execute("CREATE TABLE x (y)").connection.close()  # in C, which no audit hook hears
+    if data == b"ends":
+        os.abort()
+
+inputs = iter([b"fine", b"steers", b"leaves", b"ends", b"fine"])
+planted = Reader("planted", lambda: [b"valid"], read, change=lambda *_: next(inputs))
+sys.exit(child(planted, 1, range(7, 12), float("inf"), Path(sys.argv[1])))
+"""
+
+
+def test_what_libraries_do_and_what_ends_a_process_is_seen(tmp_path: Path) -> None:
+    with (tmp_path / "said").open("w+b") as said:
+        words = [sys.executable, "-c", PLANTED, str(tmp_path)]
+        done = subprocess.run(words, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=said, timeout=120, check=False)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["number"], one["kind"]) for one in told] == [
+        (8, "steers the terminal"), (9, "a file where it was started"),
+    ]  # fmt: skip
+    assert (tmp_path / "9").read_bytes() == b"leaves"
+    assert done.returncode == -signal.SIGABRT
+    assert reached(tmp_path) == (3, b"ends")
 
 
 def test_an_input_has_a_number_and_a_bound() -> None:
