@@ -20,7 +20,8 @@ from timnet.errors import as_disk_full
 
 Fence = Callable[[], AbstractContextManager[object]]
 
-_UNFINISHED = re.compile(r"\..+\.(\d+)\.tmp")
+#: with what SQLite writes beside a copy that is being made
+_UNFINISHED = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.tmp(-journal|-wal|-shm)?", re.ASCII)
 _fence: ContextVar[Fence] = ContextVar("fence", default=nullcontext)
 
 
@@ -96,6 +97,12 @@ def left_behind(paths: Iterable[Path]) -> list[Path]:
     return [path for path in paths if _is_left_behind(path)]
 
 
+def unfinished_of(path: Path) -> str | None:
+    """The name of the file that ``path`` was to become; None where it is no unfinished file."""
+    found = _UNFINISHED.fullmatch(path.name)
+    return found and found["name"]
+
+
 def _clear(path: Path) -> None:
     """Remove what killed writers of ``path`` have left."""
     for leftover in left_behind(path.parent.glob(f".{glob.escape(path.name)}.*.tmp")):
@@ -109,7 +116,7 @@ def _is_left_behind(path: Path) -> bool:
     The number in its name may be a later process's by now; then the file stays for another time.
     """
     found = _UNFINISHED.fullmatch(path.name)
-    if found is None or _lives(int(found[1])):
+    if found is None or _lives(int(found["pid"])):
         return False
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

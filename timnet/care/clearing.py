@@ -18,6 +18,7 @@ from typing import Any
 
 from timnet.care.weights_files import why_unreadable
 from timnet.errors import TimnetError
+from timnet.files import left_behind, unfinished_of
 from timnet.paths import RegistryPaths, RunPaths
 from timnet.queue.liveness import is_held, try_lock, unlock
 from timnet.registry import Registry
@@ -31,7 +32,6 @@ KEPT_BACKUPS = 3
 
 #: ``runs/<uid>``: the experiment's uid and the fold
 _RUN_FOLDER = re.compile(r"[a-z0-9][\w.-]*-f\d{2,}", re.ASCII)
-_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)\.tmp(-journal|-wal|-shm)?", re.ASCII)
 _OF_A_RUN = re.compile(
     r"lock|log\.txt|final\.npz|best-\d+\.npz|embeddings\.npy|tsne(-experiment)?\.npz|confusion\.json|checkpoints/epoch-\d+\.npz",
     re.ASCII,
@@ -135,19 +135,19 @@ def _half_written(paths: RegistryPaths, cache: Path) -> Iterator[Leftover]:
     folder = paths.db.parent
     own = {paths.presets.name, paths.tuning.name}
     for path in _files(folder, deep=False):
-        match = _TEMPORARY.fullmatch(path.name)
-        if match and (match["name"] in own or match["name"].startswith(paths.db.name)):
-            yield from _if_old(path, match)
+        name = unfinished_of(path)
+        if name and (name in own or name.startswith(paths.db.name)):
+            yield from _if_left(path, name)
     for place in (paths.runs, folder / "tuning", folder / "exports", cache / "features"):
         for path in _files(place):
-            match = _TEMPORARY.fullmatch(path.name)
-            if match and not _in_use(paths, path):
-                yield from _if_old(path, match)
+            name = unfinished_of(path)
+            if name and not _in_use(paths, path):
+                yield from _if_left(path, name)
 
 
-def _if_old(path: Path, match: re.Match[str]) -> Iterator[Leftover]:
-    if _is_old(path) and not _lives(int(match["pid"])):
-        yield Leftover(Why.HALF_WRITTEN, path, _size(path), f"of {match['name']}")
+def _if_left(path: Path, name: str) -> Iterator[Leftover]:
+    if _is_old(path) and left_behind([path]):
+        yield Leftover(Why.HALF_WRITTEN, path, _size(path), f"of {name}")
 
 
 def _in_use(paths: RegistryPaths, path: Path) -> bool:
@@ -219,7 +219,7 @@ def orphans(paths: RegistryPaths, notes: list[str]) -> Iterator[Leftover]:
 
 def _is_of_a_run(folder: Path, path: Path) -> bool:
     name = path.relative_to(folder).as_posix()
-    return bool(_OF_A_RUN.fullmatch(name) or _TEMPORARY.fullmatch(path.name))
+    return bool(_OF_A_RUN.fullmatch(name) or unfinished_of(path))
 
 
 def _stale_features(registry: Registry, cache: Path) -> Iterator[Leftover]:
@@ -313,12 +313,6 @@ def _is_old(path: Path) -> bool:
         return time.time() - path.lstat().st_mtime > OLD_SECONDS
     except FileNotFoundError:
         return False
-
-
-def _lives(pid: int) -> bool:
-    import psutil
-
-    return pid < 2**31 and psutil.pid_exists(pid)
 
 
 def _size(path: Path) -> int:
