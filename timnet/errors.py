@@ -40,6 +40,10 @@ class WeightsError(BadInput):
     """A weights file is truncated, foreign, or belongs to another network shape."""
 
 
+class OtherProgram(BadInput):
+    """A node's timnet is another than a run was queued with: the run pauses until somebody has decided."""
+
+
 class RegistryError(BadInput):
     """``runs.db`` cannot be used: newer, corrupt, read-only, or on a filesystem that breaks it."""
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from timnet import __version__
-from timnet.checkout import checkout_of
+from timnet.bounded import read_bounded
+from timnet.checkout import MOST_DIFF, checkout_of
 from timnet.errors import BadInput
 from timnet.files import write_bytes
 from timnet.paths import RegistryPaths
@@ -87,6 +88,11 @@ class Code:
     system: str
     machine: str
     commit: Commit | None = None
+
+    @property
+    def diff(self) -> str | None:
+        """The digest of the text of what was changed since the commit, where that was kept."""
+        return self.commit.diff if self.commit else None
 
     @property
     def environment(self) -> str:
@@ -279,6 +285,21 @@ def keep_diff(paths: RegistryPaths, diff: bytes) -> Path:
     if not path.is_file():
         write_bytes(path, diff)
     return path
+
+
+def read_diff(paths: RegistryPaths, digest: str) -> bytes | None:
+    """The text of changes; None where it is gone, or is another."""
+    try:
+        return checked_diff(read_bounded(paths.diff(digest), MOST_DIFF), digest)
+    except (OSError, BadInput):
+        return None
+
+
+def checked_diff(text: bytes, digest: str) -> bytes:
+    """The text of changes that came from elsewhere. Raises :class:`BadInput` where it is not what it is called."""
+    if len(text) > MOST_DIFF or _digest(text) != digest:
+        raise BadInput(f"the changes {digest[:SHORT]} are not what their name says, or longer than 1 MB")
+    return text
 
 
 def _changes(commit: Commit, paths: RegistryPaths) -> str:

@@ -83,7 +83,7 @@ def test_a_run(registry):
 def test_a_finished_run_shows_everything_it_left(registry):
     run = registry.runs.get("1.2")
     found = back(run_details(registry, run))
-    assert list(found) == [*RUN, "config", "metrics", "events", "checkpoints", "confusion"]
+    assert list(found) == [*RUN, "config", "metrics", "events", "checkpoints", "confusion", "code"]
     assert found["config"]["epochs"] == 20
     assert [one["epoch"] for one in found["metrics"]] == list(range(1, 21))
     assert all(one.keys() == {*METRICS, *INNER} for one in found["metrics"])

@@ -163,6 +163,7 @@ def _list_experiments(registry: Registry, runs: Sequence[Run], as_json: bool) ->
 @app.command("show", epilog=examples("runs show 7.3", "runs show 7.3 --json"))
 def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
     """Show one run: its settings, last epochs, checks, checkpoints and confusion matrix."""
+    from timnet.cli.show import facts
     from timnet.export.contract import run_details
     from timnet.queue import liveness, waiting
 
@@ -171,11 +172,12 @@ def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
         [run] = waiting.explain([registry.runs.get(run_id)], liveness.workers(registry))
         details = run_details(registry, run)
         folder = registry.paths.run(run.uid).folder
-        tests = _tests(registry, run)
+        tests, queued = _tests(registry, run), registry.experiments.code(run.experiment_id)
+        code = queued.facts(registry.paths) if queued else []
     if as_json:
         print_json(details)
         return
-    _print_run(run, details, str(folder), tests)
+    _print_run(details, facts(run, details, str(folder), tests, code))
 
 
 def _tests(registry: Registry, run: Run) -> str:
@@ -187,10 +189,10 @@ def _tests(registry: Registry, run: Run) -> str:
     return names[run.fold - 1] if names else ""
 
 
-def _print_run(run: Run, details: dict[str, object], folder: str, tests: str) -> None:
-    from timnet.cli.show import facts, print_confusion
+def _print_run(details: dict[str, object], facts: Sequence[tuple[str, str]]) -> None:
+    from timnet.cli.show import print_confusion
 
-    print_table(("", ""), facts(run, details, folder, tests))
+    print_table(("", ""), facts)
     metrics = details["metrics"]
     assert isinstance(metrics, list)
     names = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_uar", "seconds")

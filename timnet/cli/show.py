@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from timnet.cli.output import print_table, score, state_text
 from timnet.records import Run
 
 
-def facts(run: Run, details: dict[str, object], folder: str, tests: str = "") -> list[tuple[str, str]]:
-    """Name and value of everything a user asks first; ``tests`` names what the fold tests."""
+def facts(
+    run: Run, details: dict[str, object], folder: str, tests: str = "", code: Sequence[tuple[str, str]] = ()
+) -> list[tuple[str, str]]:
+    """Name and value of everything a user asks first; ``tests`` names what the fold tests.
+
+    ``code``: what it was queued with, as :meth:`timnet.provenance.Code.facts` tells it.
+    """
     config = details["config"]
     assert isinstance(config, dict)
     label = f"{run.selection} (optimistic: the test fold chose the epoch)" if run.optimistic else run.selection
@@ -22,6 +29,7 @@ def facts(run: Run, details: dict[str, object], folder: str, tests: str = "") ->
         ("epoch", f"{run.epoch} of {run.epochs}, attempt {run.attempt}, crashes {run.crashes}"),
         ("where", f"{run.engine} on {run.host}, pid {run.pid}" if run.host else ""),
         ("settings", ", ".join(f"{name} {value}" for name, value in config.items())),
+        *code,
         ("files", folder),
     ]
     return [(name, value) for name, value in rows if value]

@@ -1,7 +1,8 @@
 """A bundle: experiments in one zip file, with all that another machine needs to check, show and train them again.
 
 Configuration, folds, the corpus's list of utterances (no audio), epochs, events, predictions, embeddings, final
-weights and the environment; ``manifest.json`` has the SHA-256 of every file. The same registry gives the same bytes.
+weights, the environment, and the code that it was queued with; ``manifest.json`` has the SHA-256 of every file. The
+same registry gives the same bytes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from timnet.export.writers import markdown
 from timnet.files import replacing
 from timnet.presets import PRESETS
 from timnet.protocols import make_folds
+from timnet.provenance import Code, read_diff
 from timnet.queue.plan import FALL_BACK, changes_between
 from timnet.records import CorpusRecord, Experiment, Run, RunState
 from timnet.registry import Registry
@@ -81,7 +83,9 @@ def _files(registry: Registry, experiments: Sequence[Experiment]) -> dict[str, C
             corpora[corpus.id] = f"corpora/{len(corpora) + 1}"
             files |= _corpus_files(corpora[corpus.id], corpus)
         folder = f"experiments/{experiment.id}"
-        files[f"{folder}/experiment.json"] = _json(_experiment(experiment, corpora[corpus.id]))
+        code = registry.experiments.code(experiment.id)
+        files[f"{folder}/experiment.json"] = _json(_experiment(experiment, corpora[corpus.id], code))
+        files |= _changes(registry, code)
         if corpus.utterances:
             files[f"{folder}/folds.json"] = _json(_folds(experiment, corpus))
         for run in runs:
@@ -115,10 +119,23 @@ def command_of(experiment: Experiment, corpus: CorpusRecord, runs: Sequence[Run]
     return clean(shlex.join(words))
 
 
-def _experiment(experiment: Experiment, corpus: str) -> dict[str, Any]:
+def _experiment(experiment: Experiment, corpus: str, code: Code | None) -> dict[str, Any]:
     left_out = {"corpus_id", "corpus", "pinned", "deleted", "config"}
     values = {name: value for name, value in asdict(experiment).items() if name not in left_out}
-    return {**values, "corpus": corpus, "config": experiment.config.to_dict()}
+    queued_with = None if code is None else code.to_dict()
+    return {**values, "corpus": corpus, "config": experiment.config.to_dict(), "code": queued_with}
+
+
+def _changes(registry: Registry, code: Code | None) -> dict[str, Content]:
+    """The text of the changes. No result rests on it, so where it is gone the bundle does without."""
+    digest = code.diff if code else None
+    text = read_diff(registry.paths, digest) if digest else None
+    return {} if digest is None or text is None else {changes_file(digest): text}
+
+
+def changes_file(digest: str) -> str:
+    """Where a bundle keeps the text of the changes that has this digest."""
+    return f"code/{digest}.diff"
 
 
 def _corpus_files(folder: str, corpus: CorpusRecord) -> dict[str, Content]:
@@ -229,7 +246,9 @@ Register the corpus first (`timnet corpora add NAME FOLDER`); its version must h
 
 On a CPU, with one thread a run and the versions in `{ENVIRONMENT}` and in the events of each run
 (`experiments/*/fold-*/events.json`), every epoch, weight and prediction comes out equal. Other versions, more threads
-or a GPU give numbers that differ a little.
+or a GPU give numbers that differ a little. `code` in `experiments/*/experiment.json` tells which sources of timnet they
+were queued with, and the commit where it was run from a checkout; what was changed since then lies in `code/`: read it
+before you apply it.
 
 ## What it says
 

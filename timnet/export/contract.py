@@ -61,9 +61,11 @@ def run_object(run: Run) -> Object:
 def run_details(registry: Registry, run: Run) -> Object:
     """One run as ``runs show --json`` prints it: all of :func:`run_object`, and what the run left behind.
 
-    ``confusion`` is null until the run is done; its rows are the truth.
+    ``confusion`` is null until the run is done; its rows are the truth. ``code`` is what the experiment was queued
+    with, null where that is not known.
     """
     experiment = registry.experiments.get(run.experiment_id)
+    code = registry.experiments.code(experiment.id)
     return {
         **run_object(run),
         "config": experiment.config.to_dict(),
@@ -71,6 +73,7 @@ def run_details(registry: Registry, run: Run) -> Object:
         "events": [event_object(event) for event in registry.results.events(run.id)],
         "checkpoints": [checkpoint_object(checkpoint) for checkpoint in registry.results.checkpoints(run.id)],
         "confusion": _confusion(registry, run, experiment) if run.state is RunState.DONE else None,
+        "code": None if code is None else code.to_dict(),
     }
 
 

@@ -165,6 +165,7 @@ def _chapter(registry: Registry, experiment: Experiment) -> list[Part]:
     parts += _pictures(registry, experiment)
     parts += [Heading(3, "Settings"), _settings(registry, experiment, corpus)]
     parts += [Heading(3, "Leakage"), *_leakage(registry, experiment)]
+    parts += [Heading(3, "What it was queued with"), _queued_with(registry, experiment)]
     parts += [Heading(3, "Where it was computed"), _computed(registry, runs)]
     parts += _checkpoints(registry, runs)
     return parts
@@ -301,6 +302,14 @@ def _leakage(registry: Registry, experiment: Experiment) -> list[Part]:
             ("fold", "train", "inner", "test"),
         ),
     ]
+
+
+def _queued_with(registry: Registry, experiment: Experiment) -> Part:
+    """The code and the libraries as they were then."""
+    code = registry.experiments.code(experiment.id)
+    if code is None:
+        return Words("Not known: it was queued by an older timnet, or trained by another program.")
+    return Sheet(("", "what"), tuple(code.facts(registry.paths)))
 
 
 def _computed(registry: Registry, runs: Sequence[Run]) -> Sheet:

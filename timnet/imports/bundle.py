@@ -15,11 +15,12 @@ from typing import Any, TypeVar
 from timnet.arrays import arrays_of
 from timnet.errors import BadInput
 from timnet.evaluation.scores import confusion, uar, war
-from timnet.export.bundle import FORMAT, MANIFEST, VERSION
+from timnet.export.bundle import FORMAT, MANIFEST, VERSION, changes_file
 from timnet.export.confusion import ARTIFACT, matrix_of
 from timnet.export.results import BUNDLE
 from timnet.files import write_bytes
 from timnet.imports.zipped import LARGEST_FILE, Zipped
+from timnet.provenance import Code, checked_diff, keep_diff
 from timnet.queue.liveness import proof_of
 from timnet.records import (
     CorpusRecord,
@@ -167,7 +168,7 @@ def _experiment(archive: Zipped, name: str, folder: str, values: Any, corpus: Co
             corpus=corpus, config=config, protocol=_text(values["protocol"]), preset=_text(values["preset"]),
             seed=int(values["seed"]), folds=int(values["folds"]), only=(),
             source=BUNDLE if source == "trained" else source, selection=selection, note=_text(values["note"]),
-            tags=tags, uid=uid,
+            tags=tags, uid=uid, code=_code(archive, values.get("code")),
         )  # fmt: skip
         if not 1 <= new.folds <= 10_000:
             raise BadInput(f"{new.folds} folds are no number of folds")
@@ -181,6 +182,14 @@ def _experiment(archive: Zipped, name: str, folder: str, values: Any, corpus: Co
     if not runs or len(set(folds)) < len(folds) or not all(1 <= fold <= new.folds for fold in folds):
         raise BadInput(f"{clean(name)}, {folder}: its folds are not numbered from 1 to {new.folds}, each once")
     return BundledExperiment(replace(new, only=tuple(folds)), number, runs)
+
+
+def _code(archive: Zipped, values: Any) -> Code | None:
+    """What it was queued with, with the text of its changes where the bundle has that. Raises :class:`BadInput`."""
+    code = None if values is None else Code.from_dict(values)
+    if code is not None and code.diff is not None and changes_file(code.diff) in archive.names:
+        checked_diff(archive.read(changes_file(code.diff)), code.diff)
+    return code
 
 
 def _tested(archive: Zipped, name: str, folder: str, corpus: CorpusRecord) -> dict[int, set[int]] | None:
@@ -320,6 +329,7 @@ def record_bundle(registry: Registry, archive: Zipped, read: Sequence[BundledExp
     Raises :class:`BadInput` where an experiment is here already, or its corpus's version is with other utterances.
     """
     folders: list[Path] = []
+    changes: list[Path] = []
     made, notes = [], []
     try:
         with registry.db.write():
@@ -330,6 +340,7 @@ def record_bundle(registry: Registry, archive: Zipped, read: Sequence[BundledExp
                 corpus = _kept(registry, one.new.corpus)
                 free = one.id > 0 and one.id not in taken.values()
                 new = replace(one.new, corpus=corpus, id=one.id if free else None)
+                changes += _keep_changes(registry, archive, one.new.code)
                 [experiment] = registry.experiments.create([new])
                 for run, bundled in zip(registry.runs.of_experiment(experiment.id), one.runs, strict=True):
                     folders.append(registry.paths.run(run.uid).folder)
@@ -340,6 +351,8 @@ def record_bundle(registry: Registry, archive: Zipped, read: Sequence[BundledExp
     except BaseException:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        for path in changes:
+            path.unlink(missing_ok=True)
         raise
     return ImportedBundle(tuple(made), tuple(notes))
 
@@ -352,6 +365,14 @@ def _kept(registry: Registry, corpus: CorpusRecord) -> CorpusRecord:
             f"the bundle's utterances of {clean(corpus.name)} are not those of the same version here; it was changed"
         )
     return kept
+
+
+def _keep_changes(registry: Registry, archive: Zipped, code: Code | None) -> list[Path]:
+    """Put the text of the changes where this registry keeps it; returns the file where there was none before."""
+    digest = code.diff if code else None
+    if digest is None or changes_file(digest) not in archive.names or registry.paths.diff(digest).exists():
+        return []
+    return [keep_diff(registry.paths, checked_diff(archive.read(changes_file(digest)), digest))]
 
 
 def _record_run(registry: Registry, archive: Zipped, run: Run, bundled: BundledRun, origin: str) -> None:

@@ -119,6 +119,7 @@ class Dispatch:
         fold = make_folds(
             experiment.protocol, corpus.utterances, experiment.folds, experiment.seed, experiment.config.inner
         )[run.fold - 1]
+        code = self._registry.experiments.code(experiment.id)
         wanted = wanted_of(corpus)
         self._ship_features(corpus, wanted.key)
         place = {name: index for index, name in enumerate(corpus.classes)}
@@ -148,6 +149,7 @@ class Dispatch:
             threads=self._settings.threads,
             nice=self._settings.nice,
             device=self._settings.device,
+            code=None if code is None else code.to_dict(),
             log_from=ours.log.stat().st_size if ours.log.exists() else 0,
         ).write(theirs.parcel)
 

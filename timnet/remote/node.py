@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from timnet.errors import OUT_OF_ROOM, BadInput, DiskFull, Fenced
+from timnet.errors import OUT_OF_ROOM, BadInput, DiskFull, Fenced, OtherProgram
 from timnet.features.cache import FeatureCache
 from timnet.files import fenced
 from timnet.machine.priority import step_back
@@ -24,7 +24,7 @@ from timnet.records import Want
 from timnet.remote.carrier import LEFT
 from timnet.remote.parcel import Parcel
 from timnet.remote.spool import Spool
-from timnet.training.process import Ears, leave_run, leave_with
+from timnet.training.process import Ears, leave_run, leave_with, tell_changes
 
 if TYPE_CHECKING:
     from timnet.training.data import CorpusData
@@ -78,6 +78,7 @@ def _execute(folder: AttemptPaths, parcel: Parcel, spool: Spool, job: str, say: 
 def _train(folder: AttemptPaths, parcel: Parcel, spool: Spool, ears: Ears, say: Callable[[str], None]) -> None:
     where = socket.gethostname()
     say(f"run {parcel.key}, attempt {parcel.attempt} on {where}: {parcel.corpus}, fold {parcel.fold} of {parcel.folds}")
+    _check_code(parcel, where, spool, say)
     from timnet.machine.device import chosen
     from timnet.machine.known import Known
     from timnet.training.device import prepare, usual
@@ -88,6 +89,19 @@ def _train(folder: AttemptPaths, parcel: Parcel, spool: Spool, ears: Ears, say: 
 
     job = FoldJob(_data(folder, parcel), _fold(parcel), parcel.config, parcel.seed, folder.run)
     train_fold(job, spool, ears, f"{where}, {note}", say)
+
+
+def _check_code(parcel: Parcel, where: str, spool: Spool, say: Callable[[str], None]) -> None:
+    """Say what differs from what the run was queued with. Raises :class:`OtherProgram` where timnet itself does."""
+    from timnet.provenance import Code, loaded, why_not
+
+    if parcel.code is None:
+        return
+    queued = Code.from_dict(parcel.code)
+    why = why_not(queued, loaded(), where)
+    if why:
+        raise OtherProgram(why)
+    tell_changes(queued, spool, say)
 
 
 def _data(folder: AttemptPaths, parcel: Parcel) -> CorpusData:

@@ -6,21 +6,20 @@ so that nobody trains unwatched: what it had is in the resume point.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timnet.clock import AWAKE
 from timnet.errors import (
     OUT_OF_ROOM,
     DiskFull,
     Fenced,
+    OtherProgram,
     RegistryBusy,
     RegistryError,
     RegistryGone,
@@ -30,14 +29,17 @@ from timnet.errors import (
 )
 from timnet.files import fenced
 from timnet.machine.priority import step_back
+from timnet.parent import kill_with_parent, when_orphaned
 from timnet.records import EventKind, RunState, Want
 from timnet.registry import Registry
 from timnet.registry.journal import Journal
 from timnet.states import INTENT_LEADS_TO
 from timnet.training.journal import AttemptJournal
 
+if TYPE_CHECKING:
+    from timnet.provenance import Code
+
 LOOK_SECONDS = 0.25
-_PR_SET_PDEATHSIG = 1
 ORPHANED = 76
 
 _WORDS = {
@@ -87,17 +89,9 @@ class Ears:
 
 def leave_with(parent: int) -> None:
     """End this process as soon as its worker is gone: on Linux by the kernel, also where no thread can run any more."""
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    kill_with_parent()
     AWAKE.watch()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            AWAKE.sign()
-            time.sleep(LOOK_SECONDS)
-        os._exit(ORPHANED)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    when_orphaned(parent, lambda: os._exit(ORPHANED), meanwhile=AWAKE.sign)
 
 
 def execute(assignment: Assignment, say: Callable[[str], None]) -> int:
@@ -141,6 +135,10 @@ def leave_run(journal: AttemptJournal, error: Exception, say: Callable[[str], No
         text = no_room(full)
         journal.end(RunState.PAUSED, EventKind.PAUSED, text, error=text)
         return full.exit_code
+    if isinstance(error, OtherProgram):
+        say(str(error))
+        journal.end(RunState.PAUSED, EventKind.PAUSED, str(error), error=str(error))
+        return error.exit_code
     if isinstance(error, TimnetError):
         say(str(error))
         journal.end(RunState.FAILED, EventKind.FAILED, str(error), error=str(error))
@@ -154,7 +152,7 @@ def _train(
     run = registry.runs.by_id(assignment.run_id)
     experiment = registry.experiments.get(run.experiment_id)
     say(f"run {run.key}, attempt {assignment.attempt}: {run.corpus}, fold {run.fold} of {run.folds}")
-    _tell_of_other_code(experiment.id, registry, journal, say)
+    tell_changes(_queued_code(registry, experiment.id, say), journal, say)  # and go on: a defect may have been mended
     from timnet.machine.device import chosen
     from timnet.machine.known import Known
     from timnet.machine.shape import shape_of
@@ -178,15 +176,19 @@ def _train(
     train_fold(job, journal, ears, note, say)
 
 
-def _tell_of_other_code(experiment_id: int, registry: Registry, journal: Journal, say: Callable[[str], None]) -> None:
-    """Where this is not the code that the experiment was queued with, say so: somebody may have mended a defect."""
+def _queued_code(registry: Registry, experiment_id: int, say: Callable[[str], None]) -> Code | None:
+    """What the experiment was queued with. It decides nothing here, so where it cannot be read the run goes on."""
+    try:
+        return registry.experiments.code(experiment_id)
+    except RegistryError as error:
+        say(str(error))
+        return None
+
+
+def tell_changes(queued: Code | None, journal: AttemptJournal, say: Callable[[str], None]) -> None:
+    """Where this is not the code, or these are not the libraries, that the experiment was queued with, say so."""
     from timnet.provenance import differences, loaded
 
-    try:
-        queued = registry.experiments.code(experiment_id)
-    except RegistryError as error:  # it decides nothing
-        say(str(error))
-        return
     text = "" if queued is None else differences(queued, loaded()).text
     if text:
         say(text)

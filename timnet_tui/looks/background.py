@@ -15,7 +15,8 @@ class Background:
     """``usual`` is the preset's configuration for this corpus; None for an experiment of no known preset.
 
     ``preset`` is where that preset's settings come from. ``path`` and ``digest`` are of the corpus's version that the
-    experiment stands on. ``fold_names`` say what each fold tests (``speaker 03``), where that has a name.
+    experiment stands on. ``fold_names`` say what each fold tests (``speaker 03``), where that has a name. ``code`` is
+    what it was queued with, as name and value.
     """
 
     path: str = ""
@@ -25,6 +26,7 @@ class Background:
     usual: TrainingConfig | None = None
     preset: str = ""
     fold_names: tuple[str, ...] = ()
+    code: tuple[tuple[str, str], ...] = ()
 
     def fold_name(self, run: Run) -> str:
         """What the run's fold tests, empty where it has no name."""
@@ -60,4 +62,14 @@ def background_of(registry: Registry, experiment: Experiment) -> Background:
         usual=preset.config_of(corpus, None, {}) if preset else None,
         preset=preset.source if preset else "",
         fold_names=names_of_folds(experiment.protocol, corpus.utterances, experiment.folds),
+        code=_code_of(registry, experiment),
     )
+
+
+def _code_of(registry: Registry, experiment: Experiment) -> tuple[tuple[str, str], ...]:
+    """What it was queued with; nothing where that is not known, or cannot be read."""
+    try:
+        code = registry.experiments.code(experiment.id)
+    except TimnetError:
+        return ()
+    return () if code is None else tuple(code.facts(registry.paths))

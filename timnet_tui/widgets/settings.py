@@ -56,6 +56,9 @@ def settings_lines(experiment: Experiment, background: Background, width: int, c
     for title, names in GROUPS:
         lines += [Text(), Text(title, style(colours.text, bold=True))]
         lines += [_setting(name, mine[name], usual[name], colours) for name in names]
+    if background.code:
+        lines += [Text(), Text("queued with", style(colours.text, bold=True))]
+        lines += [line for label, value in background.code for line in _fact(label, clean(value), width, colours)]
     return lines
 
 
