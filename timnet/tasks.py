@@ -14,13 +14,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
 from timnet.errors import BadInput, DiskFull, Stopped, TimnetError, as_disk_full
+from timnet.parent import end_with
 from timnet.text import clean
 
 TAIL_LINES = 20
@@ -93,7 +93,7 @@ def serve_task(work: Callable[[Callable[[Progress], None]], Any]) -> int:
 
     When who asked for it is gone, this process ends too.
     """
-    _end_with(int(os.environ.pop(ASKED_BY, os.getppid())))
+    end_with(int(os.environ.pop(ASKED_BY, os.getppid())), STOP_PATIENCE, 128 + signal.SIGTERM)
 
     def report(progress: Progress) -> None:
         _say({"done": progress.done, "total": progress.total, "text": progress.text})
@@ -118,19 +118,6 @@ def _end_at(child: subprocess.Popen[str], stop: threading.Event) -> None:
                 child.wait(STOP_PATIENCE)
             except subprocess.TimeoutExpired:
                 child.kill()
-
-
-def _end_with(parent: int) -> None:
-    """End this process once ``parent`` is gone: as politely as by a signal, and soon after that in any case."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(STOP_LOOK)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(STOP_PATIENCE)
-        os._exit(128 + signal.SIGTERM)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -11,7 +11,6 @@ What goes over the wire is told in :mod:`timnet.training.wire`. The child keeps 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import json
 import os
@@ -26,13 +25,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from timnet.parent import kill_with_parent
 from timnet.training.engine import load_engine
 from timnet.training.wire import LARGEST_MESSAGE
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd"})
 """The allocator's own, which it stops before a fork and starts anew after it."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
@@ -63,7 +61,7 @@ def _load() -> None:
 
 def _end_with(parent: int) -> None:
     """Have the kernel kill this process when its worker ends; its children then see that they are orphans."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    kill_with_parent()
     if os.getppid() != parent:
         sys.exit(0)
 

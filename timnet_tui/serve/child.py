@@ -7,29 +7,13 @@ nothing behind.
 from __future__ import annotations
 
 import argparse
-import os
-import signal
 import sys
-import threading
-import time
 from pathlib import Path
 
-LOOK_SECONDS = 0.25
+from timnet.parent import end_with
+
 PATIENCE_SECONDS = 2.0
 ORPHANED = 76
-
-
-def leave_with(parent: int) -> None:
-    """End this process as soon as its server is gone: first as by a user, then in any case."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(LOOK_SECONDS)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(PATIENCE_SECONDS)
-        os._exit(ORPHANED)
-
-    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def main() -> int:
@@ -38,7 +22,7 @@ def main() -> int:
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True)
     arguments = parser.parse_args()
-    leave_with(arguments.parent)
+    end_with(arguments.parent, PATIENCE_SECONDS, ORPHANED)
     from timnet import settings
     from timnet_tui.app import run
 
