@@ -105,6 +105,8 @@ class Run:
                 setattr(journal, name, deadline.around(getattr(journal, name)))
             patch.setattr(fold, "save_weights", deadline.around(fold.save_weights))
             patch.setattr(checkpoint, "save", deadline.around(checkpoint.save))
+            drop = checkpoint.drop_older
+            patch.setattr(checkpoint, "drop_older", lambda *what: (deadline.moment(), drop(*what)))
         job = fold.FoldJob(self.process.data, self.process.split, self.config, 46, self.registry.paths.run(claim.uid))
         fold.train_fold(job, journal, wanted, "a bench", lambda _: None)
 

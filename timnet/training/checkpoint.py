@@ -51,8 +51,13 @@ def save(
     arrays["progress"] = np.frombuffer(json.dumps(asdict(progress)).encode(), np.uint8)
     with replacing(path) as stream:
         np.savez(stream, **arrays)
-    drop_all_but(paths.checkpoints(), path, KEPT)
+    drop_older(paths, progress.epoch)
     return path
+
+
+def drop_older(paths: RunPaths, epoch: int) -> None:
+    """Remove all resume points but that of ``epoch`` and the one before."""
+    drop_all_but(paths.checkpoints(), paths.checkpoint(epoch), KEPT)
 
 
 def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, mean: MeanWeights) -> Progress:

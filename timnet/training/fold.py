@@ -72,10 +72,13 @@ def train_fold(
     progress = checkpoint.restore(job.paths, trainer.model, trainer.optimizer, trainer.mean)
     text = f"resumed after epoch {progress.epoch} on {note}" if progress.epoch else f"started on {note}"
     journal.begin(progress.history, text)
-    if progress.history:  # a kill may have come between the files and their rows
+    if progress.history:  # a kill may have come between files, their rows, and what they supersede
         best = progress.best.epoch
         there = best is not None and job.paths.best_weights(best).exists()
         _record_weights(job, journal, progress, new_best=there)
+        checkpoint.drop_older(job.paths, progress.epoch)
+        if best is not None:
+            job.paths.drop_old_best(best)
     say(text)
     result: Evaluation | None = None
     while progress.epoch < job.config.epochs and not progress.stopped_early:
