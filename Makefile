@@ -7,7 +7,7 @@ BIN := .venv/bin
 # without compiled modules every process that loads TensorFlow compiles thousands of them anew: ten seconds of CPU
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test test-long chaos fuzz audit lint lock test-mac-pins test-ray screenshots bench bench-peers bench-tui clean
+.PHONY: help install demo test test-long chaos fuzz audit lint lock test-mac-pins test-ray test-slurm screenshots bench bench-peers bench-tui clean
 
 help:
 	@echo "make demo           install, then see the main job run on a synthetic corpus"
@@ -20,6 +20,7 @@ help:
 	@echo "make audit          known vulnerabilities of the locked dependencies, where that can be asked"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
 	@echo "make test-ray       the engine for Ray on a real cluster of three nodes (installs Ray; about five minutes)"
+	@echo "make test-slurm     the engine for Slurm on a real one of two nodes (installs Debian's; about five minutes)"
 	@echo "make bench          how quick training, features and the rest are, beside the peers (about half an hour)"
 	@echo "make bench-tui      how soon the interface answers, on a registry of 100,000 runs (about six minutes)"
 	@echo "make screenshots    the README's pictures, from the demo's registry"
@@ -108,6 +109,15 @@ build/ray-venv/installed: .venv/installed
 		> "$$(cat build/ray-site.txt)/project.pth"
 	build/ray-venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)"
 	@touch $@
+
+# Slurm comes from the distribution; the tests start one of their own, as whoever runs them, and stop it again
+SLURM := slurmctld slurmd slurm-client
+
+test-slurm: install
+	@PATH="$$PATH:/usr/sbin"; { command -v slurmctld && command -v slurmd && command -v sbatch; } > /dev/null || { \
+		$(AS_ROOT) apt-get update -qq && \
+		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(SLURM) > /dev/null; }
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 screenshots: install
 	rm -rf timnet-demo
