@@ -12,6 +12,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -282,7 +283,10 @@ def keep_diff(paths: RegistryPaths, diff: bytes) -> Path:
     Raises :class:`OSError`, and :class:`timnet.errors.DiskFull` where there is no room.
     """
     path = paths.diff(_digest(diff))
-    if not path.is_file():
+    if path.is_file():
+        with suppress(OSError):  # so that nobody who clears away what no experiment names takes it just now
+            os.utime(path)
+    else:
         write_bytes(path, diff)
     return path
 

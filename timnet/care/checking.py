@@ -13,6 +13,7 @@ from typing import Any
 from timnet.care.weights_files import why_unreadable
 from timnet.errors import RegistryError
 from timnet.paths import RegistryPaths
+from timnet.provenance import read_diff
 from timnet.queue.liveness import is_held
 from timnet.registry import Registry
 from timnet.registry.about import newest_schema
@@ -96,6 +97,7 @@ def _check(database: Database, newest: Path | None, *, quick: bool) -> Checked:
     found += dead
     files = [one for one in Files(database).named() if one.uid not in busy]
     found += [finding for one in _by_run(files) for finding in _about_files(registry, one, quick=quick)]
+    found += _about_changes(registry)
     runs = database.number("SELECT count(*) FROM runs")
     return Checked(database.path, version, runs, len(files), len(busy), tuple(found), newest, quick)
 
@@ -117,6 +119,21 @@ def check_runs(registry: Registry) -> tuple[list[Finding], set[str]]:
             text = f"it is running since attempt {run.attempt}, and its process is gone"
             dead.append(Finding(Kind.DEAD, text, "back in the queue, or where a user wanted it", run.key, run.id))
     return dead, busy
+
+
+def _about_changes(registry: Registry) -> Iterator[Finding]:
+    """The texts of changes that experiments were queued with are there, and are what they are called."""
+    for digest, experiment_id in Files(registry.db).diffs().items():
+        if read_diff(registry.paths, digest) is None:
+            path = registry.paths.diff(digest)
+            there = path.exists()
+            text = "is another" if there else "cannot be found"
+            named = registry.paths.relative(path)
+            yield Finding(
+                Kind.DAMAGED if there else Kind.MISSING,
+                f"what experiment {experiment_id} was queued with beside its commit {text}: {named}",
+                file=named,
+            )
 
 
 def _by_run(files: list[NamedFile]) -> Iterator[list[NamedFile]]:

@@ -23,7 +23,7 @@ from timnet.paths import RegistryPaths, RunPaths
 from timnet.queue.liveness import is_held, try_lock, unlock
 from timnet.registry import Registry
 from timnet.registry.copies import copies
-from timnet.registry.files import Files, Finished, uids_known_beside
+from timnet.registry.files import Files, Finished, known_beside
 
 OLD_SECONDS = 3600.0
 """What was touched within the last hour may be at work, whatever else speaks against it."""
@@ -36,6 +36,7 @@ _OF_A_RUN = re.compile(
     r"lock|log\.txt|final\.npz|best-\d+\.npz|embeddings\.npy|tsne(-experiment)?\.npz|confusion\.json|checkpoints/epoch-\d+\.npz",
     re.ASCII,
 )
+_CHANGES = re.compile(r"[0-9a-f]{64}\.diff", re.ASCII)
 
 
 class Why(StrEnum):
@@ -46,6 +47,7 @@ class Why(StrEnum):
     RESUME = "resume point of a done run"
     SUPERSEDED = "superseded best weights"
     ORPHAN = "folder of a run that no registry here knows"
+    CHANGES = "changes that no experiment here was queued with"
     CACHE = "stale features"
     BACKUP = "old automatic backup"
 
@@ -93,6 +95,7 @@ def leftovers(registry: Registry, cache: Path, *, features: bool = False, kept_b
         *(one for one in plain(registry.paths, cache) if not within.intersection(one.path.parents)),
         *_done_runs(registry, notes),
         *unknown,
+        *_changes(registry.paths, notes),
         *(_stale_features(registry, cache) if features else ()),
         *_backups(registry.paths.db, kept_backups),
     ]
@@ -116,6 +119,7 @@ def remove(registry: Registry, cache: Path, found: Sequence[Leftover]) -> tuple[
         Why.RESUME: lambda one: _unlink_of_done(registry, one, "last"),
         Why.SUPERSEDED: lambda one: _unlink_of_done(registry, one, "best"),
         Why.ORPHAN: lambda one: _remove_orphan(registry, one),
+        Why.CHANGES: lambda one: _remove_changes(registry, one),
         Why.CACHE: lambda one: _remove_features(cache, one),
         Why.BACKUP: _unlink,
     }
@@ -137,6 +141,10 @@ def _half_written(paths: RegistryPaths, cache: Path) -> Iterator[Leftover]:
     for path in _files(folder, deep=False):
         name = unfinished_of(path)
         if name and (name in own or name.startswith(paths.db.name)):
+            yield from _if_left(path, name)
+    for path in _files(paths.code, deep=False):
+        name = unfinished_of(path)
+        if name and _CHANGES.fullmatch(name):
             yield from _if_left(path, name)
     for place in (paths.runs, folder / "tuning", folder / "exports", cache / "features"):
         for path in _files(place):
@@ -199,7 +207,7 @@ def orphans(paths: RegistryPaths, notes: list[str]) -> Iterator[Leftover]:
     """Folders of runs that neither this registry nor any other in its folder, backups too, knows."""
     if not paths.runs.is_dir():
         return
-    known, silent = uids_known_beside(paths.db)
+    known, silent = known_beside(paths.db, Files.uids)
     if silent:
         names = ", ".join(file.name for file in silent)
         notes.append(f"folders of unknown runs stay: their registry may be {names}, which cannot be read")
@@ -215,6 +223,20 @@ def orphans(paths: RegistryPaths, notes: list[str]) -> Iterator[Leftover]:
             notes.append(f"{folder}: {len(files) - len(ours)} files in it that timnet does not know stay")
         if ours or not files:
             yield Leftover(Why.ORPHAN, folder, sum(map(_size, ours)), f"{len(ours)} files", key=folder.name)
+
+
+def _changes(paths: RegistryPaths, notes: list[str]) -> Iterator[Leftover]:
+    """Texts of changes that neither this registry nor any other in its folder, backups too, names."""
+    there = [path for path in _files(paths.code, deep=False) if _CHANGES.fullmatch(path.name)]
+    if not there:
+        return
+    known, silent = known_beside(paths.db, Files.diffs)
+    if silent:
+        notes.append(f"changes in {paths.code.name} stay: {silent[0].name} cannot be read, and may name them")
+        return
+    for path in there:
+        if path.stem not in known and _is_old(path):
+            yield Leftover(Why.CHANGES, path, _size(path))
 
 
 def _is_of_a_run(folder: Path, path: Path) -> bool:
@@ -289,6 +311,10 @@ def _remove_orphan(registry: Registry, one: Leftover) -> bool:
         with suppress(OSError):  # something of somebody else's is in it
             folder.rmdir()
     return True
+
+
+def _remove_changes(registry: Registry, one: Leftover) -> bool:
+    return one.path.stem not in Files(registry.db).diffs() and _unlink_old(one)
 
 
 def _remove_features(cache: Path, one: Leftover) -> bool:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from timnet.errors import BadInput, RegistryError
+from timnet.provenance import Code
 from timnet.records import MONITORS, TrainingConfig
 from timnet.registry.copies import unsound
 from timnet.registry.database import Database, Row
@@ -149,14 +150,18 @@ class Check:
         return found
 
     def configurations(self) -> list[Finding]:
-        """Every experiment's settings can be read."""
+        """Every experiment's settings can be read, and what it was queued with."""
         found = []
-        for row in self.db.rows("SELECT id, config FROM experiments ORDER BY id"):
-            try:
-                TrainingConfig.from_dict(json.loads(row["config"]))
-            except (ValueError, TypeError, KeyError, AttributeError, BadInput) as error:
-                text = f"experiment {row['id']}: its settings cannot be read ({type(error).__name__})"
-                found.append(Finding(Kind.CONFIG, text))
+        for row in self.db.rows("SELECT id, config, code FROM experiments ORDER BY id"):
+            for what, told, read in (
+                ("its settings", row["config"], TrainingConfig.from_dict),
+                ("the code that it was queued with", row["code"] or "null", _code_of),
+            ):
+                try:
+                    read(json.loads(told))
+                except (ValueError, TypeError, KeyError, AttributeError, BadInput) as error:
+                    text = f"experiment {row['id']}: {what} cannot be read ({type(error).__name__})"
+                    found.append(Finding(Kind.CONFIG, text))
         return found
 
     def epochs(self) -> list[Finding]:
@@ -277,6 +282,10 @@ def fresh_schema() -> Mapping[str, tuple[str, str]]:
 def _objects(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
     rows = connection.execute("SELECT name, type, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").fetchall()
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def _code_of(values: object) -> Code | None:
+    return None if values is None else Code.from_dict(values)
 
 
 def _wrong_result(row: Row) -> Iterator[str]:

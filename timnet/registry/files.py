@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import json
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from timnet.errors import TimnetError, UnknownName
+from timnet.errors import BadInput, TimnetError, UnknownName
+from timnet.provenance import Code
 from timnet.records import Experiment
 from timnet.registry.copies import is_sqlite
 from timnet.registry.database import Database
@@ -114,15 +117,28 @@ class Files:
                 "DELETE FROM checkpoints WHERE run_id = ? AND kind = ? AND path = ?", (run_id, kind, path)
             )
 
+    def diffs(self) -> dict[str, int]:
+        """The digests of changes that experiments were queued with, and the first of these; removed ones too."""
+        if not self.db.number("SELECT count(*) FROM pragma_table_info('experiments') WHERE name = 'code'"):
+            return {}  # an older registry
+        found: dict[str, int] = {}
+        rows = self.db.tuples("SELECT min(id), code FROM experiments WHERE code IS NOT NULL GROUP BY code ORDER BY 1")
+        for experiment_id, told in rows:
+            with suppress(ValueError, TypeError, RecursionError, BadInput):  # a damaged row names no file
+                digest = Code.from_dict(json.loads(told)).diff
+                if digest is not None:
+                    found.setdefault(digest, experiment_id)
+        return found
+
     def uids(self) -> set[str]:
         """The names of the folders of all runs, removed ones included."""
         return {row[0] for row in self.db.tuples("SELECT uid FROM runs")}
 
 
-def uids_known_beside(path: Path) -> tuple[set[str], list[Path]]:
-    """The runs that any registry in the folder of ``path`` knows, backups too; and the databases that did not say.
+def known_beside(path: Path, what: Callable[[Files], Iterable[str]]) -> tuple[set[str], list[Path]]:
+    """What any registry in the folder of ``path`` knows, backups too; and the databases that did not say.
 
-    They share one folder of runs.
+    They share one folder of runs, and one of changes.
     """
     known: set[str] = set()
     silent: list[Path] = []
@@ -132,7 +148,7 @@ def uids_known_beside(path: Path) -> tuple[set[str], list[Path]]:
         try:
             with closing(Database.open_read_only(file, older=True)) as database:
                 if database.number("SELECT count(*) FROM sqlite_master WHERE name = 'runs'"):
-                    known |= Files(database).uids()
+                    known.update(what(Files(database)))
         except TimnetError as error:
             if "not a timnet registry" not in str(error):
                 silent.append(file)
