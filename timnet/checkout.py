@@ -7,6 +7,7 @@ lock taken. Where it is not installed, does not answer in time or fails, nothing
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import subprocess
 import time
@@ -25,8 +26,11 @@ MOST_DIFF = 1_000_000
 """Bytes of differences that are kept."""
 CUT = b"# cut here by timnet: the changes are longer than 1 MB, and this file does not hold the rest\n"
 _MOST_STATUS = 1 << 20
+_UNCHANGED = re.compile(rb"^diff --git [^\n]*\n(?=diff --git |\Z)", re.MULTILINE)
+"""A file that was only touched; git knows better once it has written that into its index, which it is not to do."""
 _QUIET = (
     "git", "--no-pager", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=true",
+    "-c", "diff.autoRefreshIndex=false",
 )  # fmt: skip
 _STATUS = (
     "status", "--porcelain=v2", "--branch", "-z", "--no-ahead-behind", "--no-renames", "--untracked-files=all",
@@ -70,12 +74,13 @@ def checkout_of(root: Path, seconds: float = SECONDS) -> Checkout | None:
     if not tracked and not new:
         return Checkout(commit)
     try:
-        diff = _ask(root, _DIFF, MOST_DIFF, until, cut=True) if tracked else b""
+        told = _ask(root, _DIFF, MOST_DIFF, until, cut=True) if tracked else b""
+        diff = _UNCHANGED.sub(b"", told)
         for path in new:
             diff = diff if len(diff) > MOST_DIFF else diff + _as_new(root, path)
     except (_NoAnswer, OSError):
         return Checkout(commit, changed=True)
-    whole = len(diff) <= MOST_DIFF
+    whole = max(len(told), len(diff)) <= MOST_DIFF
     if not whole:
         diff = diff[: diff.rfind(b"\n", 0, MOST_DIFF - len(CUT)) + 1] + CUT
     return Checkout(commit, changed=True, diff=diff, cut=not whole)
