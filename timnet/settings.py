@@ -6,6 +6,7 @@ are ``TIMNET_DB``, ``TIMNET_NOTIFY_BELL`` and so on, one for each setting but th
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +49,34 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Slurm:
+    """``[slurm]``: what ``timnet work --engine slurm`` asks for where its options do not say; empty or 0: nothing.
+
+    ``shared`` is the folder that all nodes see.
+    """
+
+    partition: str = ""
+    gres: str = ""
+    time: str = ""
+    cpus: int = 0
+    mem: str = ""
+    account: str = ""
+    qos: str = ""
+    constraint: str = ""
+    array_parallelism: int = 0
+    shared: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ray:
+    """``[ray]``: the cluster's ``address``, and the cores and cards (or parts of one) that each run gets there."""
+
+    address: str = "auto"
+    cpus: float = 1.0
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What a user can set once for all commands.
 
@@ -69,6 +98,8 @@ class Settings:
     glyphs: str = "auto"
     nice: int = 5
     notify: Notify = field(default_factory=Notify)
+    slurm: Slurm = field(default_factory=Slurm)
+    ray: Ray = field(default_factory=Ray)
     keys: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -94,7 +125,7 @@ class Effective:
         """Name, value and source of every setting; of a webhook no more than its host, as the rest is a secret."""
         for name in KINDS:
             table, _, key = name.rpartition(".")
-            value = getattr(self.settings.notify if table else self.settings, key)
+            value = getattr(getattr(self.settings, table) if table else self.settings, key)
             yield name, shown_url(value) if name == "notify.webhook" else value, self.sources.get(name, DEFAULT)
         for action, keys in self.settings.keys:
             yield f"keys.{action}", keys, self.sources.get(f"keys.{action}", DEFAULT)
@@ -177,25 +208,25 @@ def _flat(table: Mapping[str, Any], where: str) -> Iterator[tuple[str, Any]]:
 
 
 def _refuse_reaching_out(values: Mapping[str, Any], path: Path, mine: Path) -> None:
-    """A folder that somebody gave us must not make a worker run commands or send results elsewhere."""
+    """A folder that somebody gave us must not make timnet run commands, or send data or results elsewhere."""
     for name in values:
         if name in REACHING_OUT:
             raise BadInput(f"{name} in {path} is not read from a working directory's file; write it in {mine}")
 
 
 def _apply(found: Effective, values: Mapping[str, Any], where: str) -> Effective:
-    settings, notify, keys = found.settings, found.settings.notify, dict(found.settings.keys)
+    settings, keys = found.settings, dict(found.settings.keys)
     for name, value in values.items():
         if name.startswith("keys."):
             action = name.removeprefix("keys.")
             keys[action] = _keys(name, value, where)
         elif name not in KINDS:
             raise BadInput(f"unknown setting {name!r} in {where}; known: {', '.join(sorted([*KINDS, 'keys']))}")
-        elif name.startswith("notify."):
-            notify = replace(notify, **{name.removeprefix("notify."): KINDS[name](name, value, where)})
         else:
-            settings = replace(settings, **{name: KINDS[name](name, value, where)})
-    settings = replace(settings, notify=notify, keys=tuple(keys.items()))
+            table, _, key = name.rpartition(".")
+            change = {key: KINDS[name](name, value, where)}
+            settings = replace(settings, **({table: replace(getattr(settings, table), **change)} if table else change))
+    settings = replace(settings, keys=tuple(keys.items()))
     return Effective(settings, {**found.sources, **dict.fromkeys(values, where)})
 
 
@@ -226,6 +257,16 @@ def _number(least: int) -> Callable[[str, Any, str], int]:
         return number
 
     return convert
+
+
+def _amount(name: str, value: Any, where: str) -> float:
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise BadInput(f"{name} = {value!r} in {where} is not a number of 0 or more")
+    return number
 
 
 def _jobs(name: str, value: Any, where: str) -> Jobs:
@@ -314,9 +355,9 @@ def _keys(name: str, value: Any, where: str) -> str:
     return ",".join(word.strip() for word in words)
 
 
-TABLES = ("notify", "keys")
+TABLES = ("notify", "keys", "slurm", "ray")
 #: settings that run a command or send something elsewhere
-REACHING_OUT = frozenset({"notify.webhook", "notify.insecure", "notify.command"})
+REACHING_OUT = frozenset({"notify.webhook", "notify.insecure", "notify.command", "slurm.shared", "ray.address"})
 KINDS: Mapping[str, Callable[[str, Any, str], Any]] = {
     "db": _path,
     "cache": _path,
@@ -334,5 +375,15 @@ KINDS: Mapping[str, Callable[[str, Any, str], Any]] = {
     "notify.webhook": _url,
     "notify.insecure": _switch,
     "notify.command": _command,
+    **dict.fromkeys(
+        ("slurm.partition", "slurm.gres", "slurm.time", "slurm.mem", "slurm.account", "slurm.qos", "slurm.constraint"),
+        _text,
+    ),
+    "slurm.cpus": _number(1),
+    "slurm.array_parallelism": _number(1),
+    "slurm.shared": _text,
+    "ray.address": _text,
+    "ray.cpus": _amount,
+    "ray.gpus": _amount,
 }
 """Every setting but the keys, and what makes its value of what a user wrote."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from timnet.cli import complete
+from timnet.cli.option_group import with_options
 
 if TYPE_CHECKING:
     from timnet.queue.plan import Request
@@ -132,36 +131,11 @@ class ExperimentOptions:
 
 def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a Typer command the fields of :class:`ExperimentOptions`; it gets them as ``options``."""
-    return _with_options(command, {})
+    return with_options(command, ExperimentOptions, {})
 
 
 def with_options_again(command: Callable[..., None]) -> Callable[..., None]:
     """As :func:`with_experiment_options`, without what an experiment that is there has settled already."""
-    return _with_options(command, {"corpora": [], "preset": "github", "folds": None, "protocol": None})
-
-
-def _with_options(command: Callable[..., None], settled: Mapping[str, Any]) -> Callable[..., None]:
-    hints = get_type_hints(ExperimentOptions, include_extras=True)
-    asked = [field for field in fields(ExperimentOptions) if field.name not in settled]
-    ours = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if field.default is MISSING else field.default,
-            annotation=hints[field.name],
-        )
-        for field in asked
-    ]
-    signature = inspect.signature(command, eval_str=True)
-    own = [parameter for name, parameter in signature.parameters.items() if name != "options"]
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **given: Any) -> None:
-        chosen = {field.name: given.pop(field.name) for field in asked}
-        command(*args, options=ExperimentOptions(**settled, **chosen), **given)
-
-    leading = [parameter for parameter in own if parameter.default is inspect.Parameter.empty]
-    rest = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own if p not in leading]
-    wrapped.__signature__ = inspect.Signature([*leading, *ours, *rest])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {p.name: p.annotation for p in [*leading, *ours, *rest]}
-    return wrapped
+    return with_options(
+        command, ExperimentOptions, {"corpora": [], "preset": "github", "folds": None, "protocol": None}
+    )

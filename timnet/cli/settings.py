@@ -55,7 +55,7 @@ def _show_keys(*, as_json: bool) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
-    return value if isinstance(value, bool | int | str) else str(value)
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def _shown(value: Any) -> str:

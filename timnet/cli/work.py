@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from timnet.cli import complete
-from timnet.cli.context import creating, reading
+from timnet.cli.context import creating, reading, settings_of
+from timnet.cli.engine_options import EngineOptions, with_engine_options
 from timnet.cli.experiment_options import ExperimentOptions, with_experiment_options
 from timnet.cli.help import examples
 from timnet.cli.output import describe, print_json, print_table, say
+from timnet.errors import BadInput
 from timnet.records import CorpusRecord
 from timnet.settings import Settings, parse_jobs
 
-WORK_EXAMPLES = examples("work --jobs 2", "work --jobs auto", "work --stay --detach")
+if TYPE_CHECKING:
+    from timnet.registry import Registry
+
+WORK_EXAMPLES = examples(
+    "work --jobs 2",
+    "work --jobs auto",
+    "work --stay --detach",
+    "work --engine slurm --partition gpu --gres gpu:1 --time 2:00:00",
+    "work --engine slurm --array-parallelism 20 --stay --detach",
+    "work --engine ray --address auto --gpus 0.25 --detach",
+)
 TRAIN_EXAMPLES = examples(
     "train EMODB --folds 10 --only 1,2 --epochs 20", "train EMODB --set lr=5e-4,1e-3", "train EMODB SAVEE --detach"
 )
@@ -42,8 +54,18 @@ Jobs = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+@with_engine_options
 def work(
     context: typer.Context,
+    options: EngineOptions,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where runs train: local (this machine), slurm or ray.",
+            autocompletion=complete.one_of("local", "slurm", "ray"),
+        ),
+    ] = "local",
     jobs: Jobs = 0,
     stay: Annotated[bool, typer.Option("--stay", help="Do not end when nothing waits.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
@@ -51,20 +73,48 @@ def work(
     """Work on the queue until nothing waits; with --stay, for ever.
 
     Ctrl-C gives the current runs back to the queue; they go on later from their last checkpoint.
+
+    With --engine slurm or ray, this is the head: it hands waiting runs over and brings home what they write. When it
+    ends, or is killed, its jobs go on, and the next head goes on where it was. It hands over as many runs as
+    --array-parallelism allows (Ray: 64); with a higher --jobs, more of them wait there, and more may run at once.
     """
+    asked = options.asked(engine, 0 if engine == "local" else _jobs_elsewhere(jobs))
+    if engine != "local":
+        asked.engine_for(settings_of(context))  # what cannot be is said before a registry is made
+    with creating(context) as (registry, settings):
+        if engine == "local":
+            _work_here(registry, settings, jobs, stay=stay, detach=detach)
+        elif detach:
+            from timnet.queue.service import start_head
+
+            pid = start_head(settings.db, asked, stay=stay)
+            say(f"head {pid} gives runs to {engine} in the background; see: timnet queue ls, timnet workers ls")
+        else:
+            from timnet.queue.head import work as be_head
+            from timnet.queue.liveness import new_worker_uid
+
+            be_head(registry, settings, asked, new_worker_uid(), stay=stay)
+
+
+def _jobs_elsewhere(jobs: str | int) -> int:
+    if isinstance(jobs, str):
+        raise BadInput("--jobs auto is for this machine; leave it out, or say how many runs to hand over at most")
+    return jobs
+
+
+def _work_here(registry: Registry, settings: Settings, jobs: Any, *, stay: bool, detach: bool) -> None:
     from dataclasses import replace
 
     from timnet.queue.liveness import new_worker_uid
     from timnet.queue.service import start_worker
     from timnet.queue.worker import Worker
 
-    with creating(context) as (registry, settings):
-        settings = replace(settings, jobs=jobs or settings.jobs)
-        if detach:
-            pid = start_worker(settings.db, settings.jobs_asked, stay=stay)
-            say(f"worker {pid} works in the background; see: timnet queue ls, end it: timnet workers stop")
-            return
-        Worker(registry, settings, new_worker_uid(), stay=stay).run()
+    settings = replace(settings, jobs=jobs or settings.jobs)
+    if detach:
+        pid = start_worker(settings.db, settings.jobs_asked, stay=stay)
+        say(f"worker {pid} works in the background; see: timnet queue ls, end it: timnet workers stop")
+        return
+    Worker(registry, settings, new_worker_uid(), stay=stay).run()
 
 
 @with_experiment_options

@@ -6,15 +6,18 @@ and the next head goes on where this one was. There is one for each engine.
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
 import shutil
 import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from timnet import settings as settings_module
 from timnet.bounded import read_json
 from timnet.clock import now
 from timnet.errors import OUT_OF_ROOM, BadInput, DiskFull, RegistryBusy, TimnetError, as_disk_full, no_room
@@ -23,6 +26,7 @@ from timnet.notices.teller import Teller
 from timnet.queue import liveness
 from timnet.queue.dispatch import Dispatch
 from timnet.queue.ends import in_words
+from timnet.queue.engines.choose import ELSEWHERE, Asked
 from timnet.queue.engines.engine import EngineAway, Phase, RemoteEngine, Status
 from timnet.queue.ingest import bring_resume_point, copy_log, ingest
 from timnet.records import EventKind, RunState
@@ -316,3 +320,38 @@ def _say(line: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{now()} {line}\n")
         sys.stderr.flush()
+
+
+def main() -> int:
+    """Parse the command line and be a head: what ``timnet work --engine slurm --detach`` starts."""
+    parser = argparse.ArgumentParser(prog="python -m timnet.queue.head", description=__doc__)
+    parser.add_argument("--db", type=Path, required=True)
+    parser.add_argument("--engine", choices=ELSEWHERE, required=True)
+    parser.add_argument("--options", type=json.loads, default={}, help="the engine's, by name, as JSON")
+    parser.add_argument("--shared", type=Path)
+    parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--stay", action="store_true")
+    parser.add_argument(
+        "--uid", default=liveness.new_worker_uid(), help="its name in the registry (default: a new one)"
+    )
+    arguments = parser.parse_args()
+    try:
+        settings = replace(settings_module.load(), db=arguments.db)
+        asked = Asked.checked(arguments.engine, arguments.options, arguments.shared, arguments.jobs)
+        with Registry.open(arguments.db) as registry:
+            work(registry, settings, asked, arguments.uid, stay=arguments.stay)
+    except TimnetError as error:
+        sys.stderr.write(f"timnet: {error}\n")
+        return error.exit_code
+    return 0
+
+
+def work(registry: Registry, settings: Settings, asked: Asked, uid: str, *, stay: bool) -> None:
+    """Be the head of the engine that was ``asked`` for. Raises as :meth:`Head.run` and :meth:`Asked.ready` do."""
+    out = registry.elsewhere.open(asked.engine)  # runs that are out are waited for, even while nothing answers
+    engine = asked.ready(settings, patient=bool(out))
+    Head(registry, settings, engine, Terms(asked.folder(settings), asked.at_most(settings), stay), uid).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

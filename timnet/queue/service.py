@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,15 @@ from pathlib import Path
 from timnet.errors import BadInput, DiskFull, RegistryBusy
 from timnet.paths import RegistryPaths
 from timnet.queue import liveness, waiting
+from timnet.queue.engines.choose import Asked
 from timnet.records import Experiment, Run, RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.runs import Outcome
 from timnet.settings import Jobs
 from timnet.states import Command
+
+START_SECONDS = 30.0
+"""How long a worker may take to announce itself; a head asks its engine first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +155,35 @@ def _drop_files(registry: Registry, uids: Sequence[str]) -> None:
         shutil.rmtree(registry.paths.run(uid).folder, ignore_errors=True)
 
 
-def start_worker(db: Path, jobs: Jobs, *, stay: bool = False, wait_seconds: float = 20.0) -> int:
+def start_worker(db: Path, jobs: Jobs, *, stay: bool = False) -> int:
     """Start a worker in a session of its own, which outlives this terminal; returns its pid.
 
-    ``jobs``: how many runs at once, or "auto".
-
-    Raises :class:`BadInput` with the worker's last words when it ends at once.
+    ``jobs``: how many runs at once, or "auto". Raises :class:`BadInput` with its last words when it ends at once.
     """
+    return _start(db, "timnet.queue.worker", [f"--jobs={jobs}"], stay=stay)
+
+
+def start_head(db: Path, asked: Asked, *, stay: bool = False) -> int:
+    """Start the head of an engine of other machines, as :func:`start_worker` does a worker."""
+    arguments = [f"--engine={asked.engine}", f"--options={json.dumps(dict(asked.options))}", f"--jobs={asked.jobs}"]
+    shared = [] if asked.shared is None else [f"--shared={asked.shared.absolute()}"]
+    return _start(db, "timnet.queue.head", [*arguments, *shared], stay=stay)
+
+
+def _start(db: Path, module: str, arguments: Sequence[str], *, stay: bool) -> int:
     uid = liveness.new_worker_uid()
     log = RegistryPaths(db.absolute()).worker_log(uid)
     log.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["--db", str(db.absolute()), "--jobs", str(jobs), "--uid", uid, *(["--stay"] if stay else [])]
+    common = [f"--db={db.absolute()}", f"--uid={uid}", *(["--stay"] if stay else [])]
     with log.open("wb") as out:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "timnet.queue.worker", *arguments],
+            [sys.executable, "-m", module, *common, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + wait_seconds
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and worker.poll() is None:
         with Registry.open(db) as registry:
             if any(one.uid == uid for one in liveness.workers(registry)):
@@ -177,8 +191,14 @@ def start_worker(db: Path, jobs: Jobs, *, stay: bool = False, wait_seconds: floa
         time.sleep(0.05)
     if worker.poll() not in (None, 0):
         said = log.read_text(errors="replace").strip().splitlines()
-        raise BadInput(f"the worker ended at once: {said[-1] if said else 'it said nothing'} (see {log})")
+        raise BadInput(_last_words(said[-1] if said else "", log))
     return worker.pid
+
+
+def _last_words(said: str, log: Path) -> str:
+    """What a worker that ended at once has said: its own complaint, else where its log is."""
+    complaint = said.removeprefix("timnet: ")
+    return complaint if complaint != said else f"the worker ended at once: {said or 'it said nothing'} (see {log})"
 
 
 def ensure_worker(registry: Registry, jobs: Jobs) -> bool:
