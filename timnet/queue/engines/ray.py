@@ -32,7 +32,7 @@ from timnet.text import clean
 NAME = "ray"
 MODULE = "timnet.queue.engines.ray_bridge"
 CONNECT_SECONDS = 60.0
-CALL_SECONDS = 60.0
+CALL_SECONDS = 45.0
 """How long one question may take in all; whoever needs longer is given up, and asked anew."""
 
 LAST_WORDS = 4096
@@ -59,8 +59,8 @@ class RayOptions:
 class RayEngine:
     """Runs attempts on a Ray cluster. ``shared`` is the head's folder for attempts; no node needs to see it.
 
-    The first question connects. What is wrong then is a :class:`BadInput`; later, a cluster that is away is a
-    :class:`EngineAway`. May be used from several threads, one question at a time.
+    The first question connects, and a later one again where the connection was lost. May be used from several threads,
+    one question at a time.
     """
 
     def __init__(self, shared: Path, options: RayOptions) -> None:
@@ -79,7 +79,7 @@ class RayEngine:
     def ready(self) -> Mapping[str, Any]:
         """Connect now; the ``address`` found, and the versions of ``ray`` and ``python``, the same here and there.
 
-        Raises :class:`BadInput` where that cannot be, :class:`EngineAway` where it could before.
+        Raises :class:`BadInput` where that can never be, :class:`EngineAway` where it may later.
         """
         with self._lock:
             return self._connected().about
@@ -114,10 +114,13 @@ class RayEngine:
         """The nodes that are alive: ``id``, ``host`` and ``resources``."""
         return list(self._ask("nodes"))
 
-    def probe(self, node: str | None, seconds: float) -> dict[str, Any]:
-        """What a tiny actor says of a node, or, for None, of one that has free what each run gets."""
-        units = {} if node else {"CPU": self._options.cpus, "GPU": self._options.gpus}
-        return dict(self._ask("probe", node=node, wanted=units, seconds=seconds))
+    def probe(self, nodes: Sequence[str] | None, seconds: float) -> list[dict[str, Any]]:
+        """What a tiny actor says of each node, or, for None, of one that has free what each run gets.
+
+        In place of that, ``wrong`` tells why there was none.
+        """
+        units = {"CPU": self._options.cpus, "GPU": self._options.gpus} if nodes is None else {}
+        return list(self._ask("probe", nodes=nodes, wanted=units, seconds=seconds))
 
     def close(self) -> None:
         """Disconnect; the jobs go on."""
@@ -134,20 +137,21 @@ class RayEngine:
                 raise EngineAway(str(error)) from error
 
     def _connected(self) -> _Bridge:
-        if self._bridge is None:
-            self._bridge = _Bridge(self._options, self._registry)
-            try:
-                self._bridge.about = self._bridge.ask("connect", {}, CONNECT_SECONDS)
-            except (BadInput, EngineAway, _Lost) as error:
-                self._drop()
-                if self._was_connected:
-                    raise EngineAway(str(error)) from error
-                raise BadInput(str(error)) from error
-            except BaseException:
-                self._drop()
-                raise
-            self._was_connected = True
-        return self._bridge
+        if self._bridge is not None:
+            return self._bridge
+        bridge = _Bridge(self._options, self._registry)
+        try:
+            bridge.about = bridge.ask("connect", {}, CONNECT_SECONDS)
+        except BaseException as error:
+            bridge.close()
+            if isinstance(error, _Lost):
+                raise EngineAway(f"{clean(self._options.address)}: {error}") from error
+            if isinstance(error, BadInput) and self._was_connected:  # Ray was started anew, and may be once more
+                raise EngineAway(str(error)) from error
+            raise
+        self._was_connected = True
+        self._bridge = bridge
+        return bridge
 
     def _drop(self) -> None:
         if self._bridge is not None:

@@ -82,10 +82,10 @@ class _Bridge:
 def connect(address: str) -> dict[str, Any]:
     """Connect to the cluster at ``address``; where it is, and the versions here, which are the cluster's too.
 
-    Raises :class:`BadInput` with one line where that cannot be.
+    Raises :class:`BadInput` with one line where that can never be, :class:`EngineAway` where it may later.
     """
-    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", "20")
-    os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_gcs_server_request_timeout_seconds", "15")
+    os.environ.setdefault("RAY_py_gcs_connect_timeout_s", "10")
     import ray
 
     place = _resolve(address)
@@ -105,7 +105,7 @@ def connect(address: str) -> dict[str, Any]:
 
 
 def _resolve(address: str) -> str:
-    """``HOST:PORT`` of a Ray that can be reached. Raises :class:`BadInput`."""
+    """``HOST:PORT`` of a Ray that can be reached. Raises as :func:`connect` does."""
     from ray._private.services import canonicalize_bootstrap_address_or_die
 
     given = os.environ.get("RAY_ADDRESS", "") if address == "auto" else address
@@ -117,25 +117,37 @@ def _resolve(address: str) -> str:
         place = str(canonicalize_bootstrap_address_or_die(address))
     except (ConnectionError, ValueError) as error:
         if address == "auto":
-            raise BadInput(f"no Ray on this machine; {START_ONE}") from error
-        raise BadInput(f"{clean(address)} is no address of a Ray; give HOST:PORT, or auto") from error
+            raise EngineAway(f"no Ray on this machine; {START_ONE}") from error
+        raise BadInput(f"{clean(address)!r} is no address of a Ray; give HOST:PORT, or auto") from error
     host, _, port = place.rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), KNOCK_SECONDS).close()
     except (OSError, ValueError, OverflowError) as error:
         reason = "it does not answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", "") or error
-        raise BadInput(f"no Ray at {clean(place)} ({reason}); {START_ONE}") from error
+        named = place if address == "auto" else address
+        raise EngineAway(f"no Ray at {clean(named)} ({reason}); {START_ONE}") from error
     return place
 
 
-def _refusal(error: Exception, place: str) -> BadInput:
-    text = str(error)
-    skew = ray_words.of_skew(text, place)
+def _refusal(error: Exception, place: str) -> TimnetError:
+    skew = ray_words.of_skew(str(error), place)
     if skew:
         return BadInput(skew)
-    if "node" in text.lower() and ("matched" in text or "Can't find" in text or "raylet" in text.lower()):
+    if not isinstance(error, ConnectionError):
+        return BadInput(f"cannot use the Ray at {clean(place)}: {ray_words.first_line(str(error))}")
+    if _answers(place):
         return BadInput(f"this machine is no node of the Ray at {clean(place)}; {JOIN.format(address=clean(place))}")
-    return BadInput(f"cannot use the Ray at {clean(place)}: {ray_words.first_line(text)}")
+    return EngineAway(f"something listens at {clean(place)}, but does not answer as Ray does; see: ray status")
+
+
+def _answers(place: str) -> bool:
+    """Whether a Ray is there, be this machine one of its nodes or not."""
+    from ray._raylet import GcsClient
+
+    try:
+        return bool(GcsClient(address=place).get_all_node_info(timeout=KNOCK_SECONDS))
+    except Exception:  # whatever Ray's own library makes of what is not Ray
+        return False
 
 
 def _answer(bridge: _Bridge, line: str, answers: TextIO) -> None:

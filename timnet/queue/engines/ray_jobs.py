@@ -68,7 +68,8 @@ class Jobs:
                 asked[job] = self._end(job, about["Name"])
             else:
                 statuses[job] = self._died(about) if about else Status(Phase.GONE, UNKNOWN, blameless=True)
-        return statuses | self._states(asked)
+        statuses |= self._states(asked)
+        return {job: statuses[job] for job in ids}
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Kill them, waiting or running."""
@@ -237,33 +238,38 @@ def _units(found: Mapping[str, float]) -> dict[str, float]:
     return {unit: found.get(unit, 0.0) for unit in ray_words.UNITS}
 
 
-def probe(node: str | None, wanted: Mapping[str, float], seconds: float) -> dict[str, Any]:
-    """What a tiny actor tells of ``node``, or of wherever Ray places one that wants so much.
+def probe(nodes: Sequence[str] | None, wanted: Mapping[str, float], seconds: float) -> list[dict[str, Any]]:
+    """What a tiny actor on each of ``nodes`` tells, or for None one that wants so much, wherever Ray places it.
 
-    Raises :class:`BadInput` where it cannot be placed in time, or not made.
+    Where one tells nothing, ``wrong`` says why; with ``late`` as well where it found no place in time.
     """
-    affinity = NodeAffinitySchedulingStrategy(node, soft=False) if node else "SPREAD"
-    actor = (
-        ray.remote(Probe)
-        .options(
-            num_cpus=wanted.get("CPU", 0),
-            num_gpus=wanted.get("GPU", 0) or None,
-            max_restarts=0,
-            scheduling_strategy=affinity,
-        )
-        .remote()
-    )
-    try:
-        told: dict[str, Any] = ray.get(actor.tell.remote(), timeout=seconds)
-    except ray.exceptions.GetTimeoutError as error:
-        alive = [one["Resources"] for one in ray.nodes() if one["Alive"]]
-        reason = ray_words.why_it_waits(wanted, alive, ray.available_resources())
-        raise BadInput(f"a tiny actor did not answer within {seconds:.0f} s: {reason}") from error
-    except ray.exceptions.RayError as error:
-        raise BadInput(ray_words.why_it_never_began(str(error), host_of(node) if node else "")) from error
-    finally:
+    places: list[str | None] = [*nodes] if nodes is not None else [None]
+    actors = [_probe(place, wanted) for place in places]
+    refs = [actor.tell.remote() for actor in actors]
+    ray.wait(refs, num_returns=len(refs), timeout=seconds)
+    told = [_told(ref, place, wanted, seconds) for ref, place in zip(refs, places, strict=True)]
+    for actor in actors:
         ray.kill(actor)
     return told
+
+
+def _probe(place: str | None, wanted: Mapping[str, float]) -> Any:
+    affinity = NodeAffinitySchedulingStrategy(place, soft=False) if place else "SPREAD"
+    options = {"max_restarts": 0, "scheduling_strategy": affinity, "num_cpus": wanted.get("CPU", 0)}
+    return ray.remote(Probe).options(**options, num_gpus=wanted.get("GPU", 0) or None).remote()
+
+
+def _told(ref: Any, place: str | None, wanted: Mapping[str, float], seconds: float) -> dict[str, Any]:
+    where = host_of(place) if place else ""
+    try:
+        return dict(ray.get(ref, timeout=0))
+    except ray.exceptions.GetTimeoutError:
+        if place:
+            return {"wrong": f"{where} has not started a tiny actor within {seconds:.0f} s; see its Ray's logs"}
+        alive = [one["Resources"] for one in ray.nodes() if one["Alive"]]
+        return {"wrong": ray_words.why_it_waits(wanted, alive, ray.available_resources()), "late": True}
+    except ray.exceptions.RayError as error:
+        return {"wrong": ray_words.why_it_never_began(str(error), where)}
 
 
 def calls(jobs: Jobs) -> Mapping[str, Callable[..., Any]]:
