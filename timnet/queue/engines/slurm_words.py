@@ -60,9 +60,13 @@ MEANINGS = {
 
 LONGEST_WORDS = 300
 
-_JOB = re.compile(r"\d+(?:_\d+)?")
-_RANGE = re.compile(r"(\d+)(?:-(\d+)(?::(\d+))?)?")
-_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d+){0,2})")
+_FOR_LACK_OF_MEMORY = 125
+"""What Slurm says instead of a signal's number."""
+
+_SIGNALS = frozenset(int(one) for one in signal.Signals)
+_JOB = re.compile(r"\d+(?:_\d+)?", re.ASCII)
+_RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9})(?::(\d{1,9}))?)?", re.ASCII)
+_TIME = re.compile(r"(?:(?P<days>\d{1,9})-)?(?P<parts>\d{1,9}(?::\d{1,9}){0,2})", re.ASCII)
 _MOST_TASKS = 1 << 22
 _PREFIX = re.compile(r"^(?:\w+: )?(?:error: |slurm_\w+:? error: |slurm_\w+: )?")
 _UNANSWERED = re.compile(
@@ -111,7 +115,7 @@ def squeue_jobs(text: str) -> Iterator[Listed]:
     for line in text.splitlines():
         parts = line.split("|", 3)
         if len(parts) == 4 and _JOB.fullmatch(parts[0]):
-            yield Listed(parts[0], parts[1].strip(), _name(parts[2]), _name(parts[3]))
+            yield Listed(parts[0], clean(parts[1].strip()), _name(parts[2]), _name(parts[3]))
 
 
 def comments(text: str) -> dict[str, str]:
@@ -135,7 +139,7 @@ def sacct_jobs(text: str) -> Iterator[Listed]:
     for line in text.splitlines():
         parts = line.split("|")
         if len(parts) == 4 and _JOB.fullmatch(parts[0]):
-            state, _, rest = parts[1].strip().partition(" ")
+            state, _, rest = clean(parts[1].strip()).partition(" ")
             yield Listed(parts[0], state, _name(parts[3]), rest.strip(), parts[2])
 
 
@@ -154,7 +158,7 @@ def _ids(line: str) -> Iterator[str]:
 
 def _field(line: str, key: str) -> str:
     found = re.search(rf"(?:^| ){key}=(\S*)", line)
-    return found[1] if found else ""
+    return clean(found[1]) if found else ""
 
 
 def _name(text: str) -> str:
@@ -178,13 +182,14 @@ def status_of(job: Listed) -> Status:
 
 def exit_status_of(exit_code: str) -> int | None:
     """``0:9`` and ``137:0`` are -9, as Python has it; None for what is no exit code."""
-    found = re.fullmatch(r"(\d{1,5}):(\d{1,3})", exit_code)
+    found = re.fullmatch(r"(\d{1,5}):(\d{1,3})", exit_code, re.ASCII)
     if found is None:
         return None
     status, by = int(found[1]), int(found[2])
     if by:
-        return -by
-    return 128 - status if 128 < status <= 128 + signal.NSIG else status
+        number = signal.SIGKILL if by == _FOR_LACK_OF_MEMORY else by
+        return -int(number) if number in _SIGNALS else None
+    return 128 - status if status - 128 in _SIGNALS else status
 
 
 def _waits(state: str, reason: str) -> str:
@@ -208,8 +213,7 @@ def _exit_words(exit_status: int | None) -> str:
         return ""
     if exit_status > 0:
         return f", status {exit_status}"
-    number = -exit_status
-    return f", killed by {signal.Signals(number).name if number in set(signal.Signals) else f'signal {number}'}"
+    return f", killed by {signal.Signals(-exit_status).name}"
 
 
 # times and partitions
@@ -247,9 +251,9 @@ def partitions(text: str) -> list[Partition]:
             nodes = _field(line, "TotalNodes")
             found.append(
                 Partition(
-                    name=clean(_field(line, "PartitionName")),
+                    name=_field(line, "PartitionName"),
                     default=_field(line, "Default") == "YES",
-                    state=clean(_field(line, "State")),
+                    state=_field(line, "State"),
                     usual=_limit(_field(line, "DefaultTime")),
                     longest=_limit(_field(line, "MaxTime")),
                     nodes=int(nodes) if nodes.isdecimal() else 0,
