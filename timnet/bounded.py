@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 MOST_BYTES = 16 * 2**20
 """The length of a settings file, or of another small one, beyond which it is not read."""
@@ -21,21 +21,30 @@ def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
 
     Raises :class:`OSError` for a longer one, and for a pipe or a device, which could go on for ever.
     """
-    # without waiting for somebody to write into a pipe, and looked at once it is open: so it cannot be exchanged
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        with open(descriptor, "rb", closefd=False) as stream:
-            data = stream.read(min(most, status.st_size) + 1)
-    finally:
-        os.close(descriptor)
+    with open_regular(path) as stream:
+        data = stream.read(min(most, os.fstat(stream.fileno()).st_size) + 1)
     if len(data) > most:
         raise OSError(errno.EFBIG, f"it is larger than {most >> 20} MiB", str(path))
     return data
+
+
+def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
+    """Open a regular file for reading; where not to ``follow``, no link in its place either.
+
+    Raises :class:`OSError` for a pipe, a device or a folder, and what opening it raises.
+    """
+    # without waiting for somebody to write into a pipe, and looked at once it is open: so it cannot be exchanged
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
