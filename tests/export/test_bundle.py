@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -21,11 +22,17 @@ from timnet.export.tables import TableRequest, build
 from timnet.imports import zipped
 from timnet.imports.bundle import import_bundle
 from timnet.protocols import make_folds
+from timnet.provenance import Code, Commit, keep_diff
 from timnet.records import RunState, TrainingConfig
 from timnet.registry import Registry
 from timnet.states import Command
 
 NEVER = (1980, 1, 1, 0, 0, 0)
+CHANGES = b"diff --git a/timnet/x.py b/timnet/x.py\n+\x1b[2J\xff\n"
+DIGEST = hashlib.sha256(CHANGES).hexdigest()
+CODE = Code(
+    "0.1.0", "a" * 64, "b" * 64, "3.11.7", (("numpy", "2.4.6"),), "Linux", "x86_64", Commit("c" * 40, True, DIGEST)
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +45,11 @@ def ours(tmp_path_factory):
             registry.db.connection.execute("UPDATE runs SET state = 'cancelled' WHERE state = 'running'")
         registry.experiments.tag(1, ["final"])
         registry.experiments.note(1, "line\nwith, commas")
+        with registry.db.write():
+            for number, code in ((1, replace(CODE, commit=None)), (2, CODE)):
+                row = (json.dumps(code.to_dict()), number)
+                registry.db.connection.execute("UPDATE experiments SET code = ? WHERE id = ?", row)
+        keep_diff(registry.paths, CHANGES)
         yield registry
 
 
@@ -113,6 +125,7 @@ def test_everything_that_was_measured_comes_through(ours, made, theirs):
         fields = ("uid", "protocol", "preset", "selection", "optimistic", "config", "seed", "folds", "note", "tags")
         assert [getattr(there, name) for name in fields] == [getattr(experiment, name) for name in fields]
         assert there.source == "bundle"
+        assert theirs.experiments.code(there.id) == ours.experiments.code(experiment.id)
         assert theirs.corpora.by_id(there.corpus_id).utterances == ours.corpora.by_id(experiment.corpus_id).utterances
         for own, run in zip(ours.runs.of_experiment(experiment.id), theirs.runs.of_experiment(there.id), strict=True):
             assert theirs.results.epochs(run.id) == ours.results.epochs(own.id)
@@ -135,6 +148,29 @@ def test_everything_that_was_measured_comes_through(ours, made, theirs):
 
 def vars_of(predictions):
     return [predictions.item, predictions.truth, predictions.predicted, predictions.probabilities]
+
+
+def test_what_was_changed_in_the_code_travels_as_it_is_and_is_not_needed(ours, made, theirs, tmp_path):
+    with Registry.open(tmp_path / "without.db") as another:
+        import_bundle(another, rewritten(made, tmp_path / "b.zip", lambda files: files.pop(f"code/{DIGEST}.diff")))
+        assert another.experiments.code(2) == CODE
+        assert not another.paths.code.exists()
+        (tmp_path / "b.zip").unlink()
+        gone = export_bundle(another, [2], tmp_path / "b.zip")
+        with zipfile.ZipFile(gone) as archive:
+            assert not [name for name in archive.namelist() if name.startswith("code/")]
+    import_bundle(theirs, made)
+    assert theirs.paths.diff(DIGEST).read_bytes() == CHANGES
+    theirs.paths.diff(DIGEST).write_bytes(b"another")
+    with zipfile.ZipFile(export_bundle(theirs, [2], tmp_path / "c.zip")) as archive:
+        assert not [name for name in archive.namelist() if name.startswith("code/")], "not what the experiment names"
+
+
+def test_a_bundle_that_fails_half_way_leaves_no_changes(ours, made, theirs, tmp_path):
+    import_bundle(theirs, export_bundle(ours, [1], tmp_path / "first.zip"))
+    with pytest.raises(BadInput, match="experiment 1 of the bundle is here already"):
+        import_bundle(theirs, made)  # after experiment 2 with its changes
+    assert list(theirs.paths.code.iterdir()) == []
 
 
 def test_nothing_of_it_waits_or_can_be_trained_on(made, theirs):
@@ -215,6 +251,7 @@ def edit(name, **values):
 
 
 E1, F1 = "experiments/1/experiment.json", "experiments/1/fold-001"
+E2 = "experiments/2/experiment.json"
 
 
 @pytest.mark.parametrize(
@@ -236,6 +273,11 @@ E1, F1 = "experiments/1/experiment.json", "experiments/1/fold-001"
         (lambda files: files.update({f"{F1}/epochs.json": b"[1"}), "is no JSON"),
         (lambda files: files.update({f"{F1}/epochs.json": b"[NaN]"}), "is no JSON"),
         (lambda files: files.pop(f"{F1}/run.json"), "is not in it"),
+        (edit(E2, code={**CODE.to_dict(), "timnet": "\x1b[2J"}), "timnet is"),
+        (edit(E2, code="0.1.0"), "the code that was queued is no table"),
+        (edit(E2, code={**CODE.to_dict(), "git": {**CODE.to_dict()["git"], "diff": "../x"}}), "diff is '../x'"),
+        (lambda files: files.update({f"code/{DIGEST}.diff": b"other"}), "are not what their name says"),
+        (lambda files: files.update({f"code/{DIGEST}.diff": os.urandom(1_000_001)}), "or longer than 1 MB"),
         (edit("manifest.json", format="other"), "is no bundle that this timnet knows"),
         (edit("manifest.json", version=2), "install a newer timnet"),
         (edit("manifest.json", experiments=["x"]), "does not hold what it should"),
@@ -255,6 +297,7 @@ def test_a_bundle_that_cannot_be_is_refused_and_leaves_nothing(made, theirs, tmp
     assert theirs.experiments.ls() == []
     assert {one.name for one in tmp_path.iterdir()} == {"bad.zip", "theirs"}
     assert not theirs.paths.runs.exists()
+    assert not theirs.paths.code.exists()
 
 
 def test_embeddings_that_hold_objects_are_refused(made, theirs, tmp_path):

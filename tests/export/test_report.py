@@ -9,6 +9,7 @@ from tests.support import add_corpus, add_experiment, filled_registry, finish, s
 from timnet.errors import BadInput, UnknownName
 from timnet.export import report as module
 from timnet.export.report import export_report, report_stem
+from timnet.provenance import on_disk
 from timnet.registry import Registry
 
 HOSTILE = '<script>alert("x")</script>\x1b[31m\u202e|[a](javascript:b)'
@@ -36,7 +37,7 @@ class Page(HTMLParser):
 def hostile(tmp_path_factory):
     with Registry.open(tmp_path_factory.mktemp("hostile") / "runs.db") as registry:
         corpus = add_corpus(registry, HOSTILE, 40)
-        add_experiment(registry, corpus, folds=2, note=HOSTILE, tags=("<img/src=x>",))
+        add_experiment(registry, corpus, folds=2, note=HOSTILE, tags=("<img/src=x>",), code=on_disk().code)
         for _ in range(2):
             run = start_next(registry)
             train(registry, run, 3)
@@ -61,6 +62,7 @@ def test_a_report_of_two_holds_everything(registry, tmp_path):
         "random folds as published",
         "digest-SAVEE",
         "scikit-learn",
+        "Not known: it was queued by an older timnet",
     ):
         assert part in said, part
     assert page.tags.count("img") == page.tags.count("source") == 10
@@ -92,6 +94,7 @@ def test_foreign_text_stays_text(hostile, tmp_path):
     }  # fmt: skip
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert any('<script>alert("x")</script>' in word for word in page.words)
+    assert any(word.startswith(f"timnet {on_disk().code.version}") for word in page.words)
     text = md.read_text("utf-8")
     for raw in (html.read_text("utf-8"), text):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", raw)
