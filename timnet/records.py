@@ -286,8 +286,8 @@ class Run:
 
     ``key`` (``"7.3"``: experiment 7, fold 3) is what users type. ``epoch`` is the last finished epoch.
     ``uar`` and ``war`` are the final scores of the selected epoch, set when the run is done. Those that wait
-    are taken by ``priority``, the highest first, then by ``place``. ``smooth_`` values are the last ones of the
-    smoothed curves (``timnet/registry/smoothed.py``).
+    are taken by ``priority``, the highest first, then by ``place``. ``job`` is what the attempt is to its ``engine``.
+    ``smooth_`` values are the last ones of the smoothed curves (``timnet/registry/smoothed.py``).
     """
 
     id: int
@@ -333,11 +333,22 @@ class Run:
     smooth_val_loss: float | None = None
     smooth_val_accuracy: float | None = None
     smooth_val_uar: float | None = None
+    job: str | None = None
 
     @property
     def key(self) -> str:
         """``experiment.fold``, the id users see and type."""
         return f"{self.experiment_id}.{self.fold}"
+
+    @property
+    def submitted(self) -> bool:
+        """Whether it was handed to an engine and its job waits there: ``waiting_for`` has the engine's reason."""
+        return self.state is RunState.RUNNING and self.waiting_for is not None
+
+    @property
+    def node(self) -> str | None:
+        """The machine that its process is or was on; None before it was there."""
+        return None if self.pid is None and self.job is not None else self.host
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +484,11 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker process; ``alive`` is proved by the lock it holds, never presumed from a heartbeat."""
+    """A worker process, or the head of an ``engine`` of other machines.
+
+    ``alive`` is proved by the lock it holds, never presumed from a heartbeat. ``submitted``: those of its ``running``
+    runs that wait in the engine.
+    """
 
     id: int
     uid: str
@@ -487,3 +502,4 @@ class Worker:
     alive: bool
     want: str | None = None
     running: tuple[str, ...] = field(default=())
+    submitted: tuple[str, ...] = field(default=())

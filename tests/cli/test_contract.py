@@ -14,6 +14,7 @@ from tests.corpora.recordings import write_wav
 RUN = {
     "id", "experiment", "corpus", "protocol", "selection", "optimistic", "fold", "folds", "seed", "state",
     "waiting_for", "epoch", "epochs", "uar", "war", "attempt", "engine", "host", "error", "created", "updated",
+    "job",
 }  # fmt: skip
 GROUP = {
     "experiment", "corpus", "protocol", "selection", "optimistic", "seed", "n", "folds", "uar", "war", "states",
@@ -46,7 +47,7 @@ def test_runs_ls(cli: Cli, filled: Path) -> None:
         "id": "2.3", "experiment": 2, "corpus": "EMODB", "protocol": "random", "selection": "best-test",
         "optimistic": True, "fold": 3, "folds": 10, "seed": 46, "state": "running", "waiting_for": None, "epoch": 12,
         "epochs": 20, "uar": None, "war": None, "attempt": 1, "engine": "local", "host": "testhost", "error": None,
-        "created": 0, "updated": 0,
+        "created": 0, "updated": 0, "job": None,
     }  # fmt: skip
     assert by_id["2.4"]["error"] == "the loss is not finite (epoch 4)"
     assert by_id["2.6"]["waiting_for"] == "no worker takes runs; start one: timnet work"

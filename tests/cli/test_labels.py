@@ -78,7 +78,7 @@ ELSEWHERE = {
        ("check", "backup", "restore", "vacuum", "gc")},
     **{f"import {what}": "is proved in tests/imports" for what in ("weights", "keras-log", "bundle")},
     "runs logs": "prints what a run's process printed (tests/training)",
-    "workers stop": "knows no experiments",
+    "workers stop": "knows no experiments", "engine check": "knows no experiments",
 }  # fmt: skip
 
 

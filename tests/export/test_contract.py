@@ -44,6 +44,7 @@ RUN = [
     "error",
     "created",
     "updated",
+    "job",
 ]
 EXPERIMENT = [
     "experiment",

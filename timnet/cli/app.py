@@ -16,6 +16,7 @@ from timnet.cli import (
     corpora,
     demo,
     doctor,
+    engine,
     export,
     imports,
     predict,
@@ -56,6 +57,7 @@ app.command("predict", short_help="Ask trained networks about recordings.", epil
 app.add_typer(imports.app, name="import", short_help="Import what was trained elsewhere.")
 app.command("presets", short_help="Show named settings and what they set.", epilog=presets.EXAMPLES)(presets.presets)
 app.add_typer(work.workers_app, name="workers", short_help="List and stop worker processes.")
+app.add_typer(engine.app, name="engine", short_help="Try out Slurm or Ray for runs.")
 app.add_typer(registry.app, name="registry", short_help="Check, back up, restore, tidy the registry.")
 app.command("doctor", short_help="Check this installation and registry.", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command("serve", short_help="Serve the interface to a browser.", epilog=serve.EXAMPLES)(serve.serve)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from timnet.cli.output import GLYPHS, err, say, score
+from timnet.cli.output import err, glyph_of, say, score, word_of
 from timnet.queue.service import ensure_worker, look
 from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
@@ -105,14 +105,14 @@ def _follow_live(watch: Watch) -> list[Run]:
 
 
 def _follow_lines(watch: Watch) -> list[Run]:
-    shown: dict[str, tuple[RunState, int]] = {}
+    shown: dict[str, tuple[str, int]] = {}
     while True:
         runs = watch.look()
         for run in runs:
             before = shown.get(run.key)
             step = max(1, run.epochs // LINES_A_RUN)
-            if before is None or before[0] is not run.state or run.epoch // step > before[1] // step:
-                shown[run.key] = (run.state, run.epoch)
+            if before is None or before[0] != word_of(run) or run.epoch // step > before[1] // step:
+                shown[run.key] = (word_of(run), run.epoch)
                 if before is not None or run.state is not RunState.QUEUED:
                     say(_line(run))
         if watch.over:
@@ -123,10 +123,10 @@ def _follow_lines(watch: Watch) -> list[Run]:
 def _line(run: Run) -> str:
     if run.state is RunState.DONE:
         return f"{run.key}  done  {_result(run)}"
-    if run.state is RunState.RUNNING and run.epoch == 0:
+    if run.state is RunState.RUNNING and run.epoch == 0 and not run.submitted:
         return f"{run.key}  running  starting"
     why = run.waiting_for or run.error
-    return f"{run.key}  {run.state}  epoch {run.epoch}/{run.epochs}  {_metrics(run)}{f'  {why}' if why else ''}"
+    return f"{run.key}  {word_of(run)}  epoch {run.epoch}/{run.epochs}  {_metrics(run)}{f'  {why}' if why else ''}"
 
 
 def _result(run: Run) -> str:
@@ -152,10 +152,10 @@ def _table(registry: Registry, runs: Sequence[Run], height: int) -> Table:
         table.add_column(heading, justify="right" if heading == "epoch" else "left", no_wrap=True)
     room = max(4, height - 6)
     for run in _most_interesting(runs, room):
-        glyph, style = GLYPHS[run.state]
+        glyph, style = glyph_of(run)
         table.add_row(
             run.key,
-            Text(f"{glyph} {run.state}", style=style),
+            Text(f"{glyph} {word_of(run)}", style=style),
             f"{run.epoch}/{run.epochs}",
             Text(bar(run.epoch / run.epochs), style=style),
             Text(_result_or_metrics(run)),
@@ -170,7 +170,11 @@ def _most_interesting(runs: Sequence[Run], room: int) -> list[Run]:
     """What runs first, when there is no room for all."""
     if len(runs) <= room:
         return list(runs)
-    return sorted(runs, key=lambda run: (run.state is not RunState.RUNNING, run.state in ENDED))[:room]
+    return sorted(runs, key=lambda run: (not _trains(run), run.state in ENDED))[:room]
+
+
+def _trains(run: Run) -> bool:
+    return run.state is RunState.RUNNING and not run.submitted
 
 
 def _title(runs: Sequence[Run]) -> str:
@@ -187,7 +191,7 @@ def _result_or_metrics(run: Run) -> str:
 
 
 def _news(registry: Registry, run: Run) -> str:
-    if run.state is not RunState.RUNNING:
+    if not _trains(run):
         return clean(run.error or "")
     events = registry.results.events(run.id, limit=1)
     return clean(events[-1].text) if events else ""
@@ -204,7 +208,7 @@ def eta_seconds(runs: Sequence[Run]) -> float | None:
     speeds = [run.last_seconds for run in runs if run.last_seconds]
     if not speeds:
         return None
-    at_once = max(1, sum(run.state is RunState.RUNNING for run in runs))
+    at_once = max(1, sum(_trains(run) for run in runs))
     epochs = sum(run.epochs - run.epoch for run in runs if run.state in (RunState.RUNNING, RunState.QUEUED))
     return epochs * sum(speeds) / len(speeds) / at_once
 

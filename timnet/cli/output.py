@@ -30,6 +30,8 @@ GLYPHS = {
     RunState.FAILED: ("✗", "red"),
     RunState.CANCELLED: ("–", "dim"),
 }
+SUBMITTED = ("▷", "dim")
+"""A run that waits in an engine of other machines."""
 
 
 @cache
@@ -153,7 +155,17 @@ def epoch_text(run: Run) -> str:
 def state_text(run: Run) -> str:
     """A run's state with its glyph, and what somebody wants of it."""
     want = f" ({run.want} asked)" if run.want else ""
-    return f"{GLYPHS[run.state][0]} {run.state}{want}"
+    return f"{glyph_of(run)[0]} {word_of(run)}{want}"
+
+
+def glyph_of(run: Run) -> tuple[str, str]:
+    """The sign for a run's state, and its style."""
+    return SUBMITTED if run.submitted else GLYPHS[run.state]
+
+
+def word_of(run: Run) -> str:
+    """A run's state; ``submitted`` for one that waits in an engine of other machines, and is ``running`` to timnet."""
+    return "submitted" if run.submitted else run.state.value
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +14,11 @@ from timnet.cli.help import examples
 from timnet.cli.output import print_json, print_table, say, state_text
 from timnet.cli.planned import queue_or_tell
 from timnet.errors import BadInput
+from timnet.records import RunState, Worker
 from timnet.states import Command
+
+if TYPE_CHECKING:
+    from timnet.queue.service import QueueView
 
 app = typer.Typer(help="Queue experiments; pause, resume, cancel, retry and move their runs.", no_args_is_help=True)
 
@@ -90,6 +95,7 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
     """List what waits or runs, in the order it will be taken, and why it waits."""
     from timnet.export.contract import run_object
     from timnet.queue.service import look
+    from timnet.queue.waiting import whereabouts
 
     with reading(context) as (registry, settings):
         view = look(registry, settings.max_crashes, "state:running,queued,paused", sort="queue")
@@ -102,12 +108,39 @@ def ls(context: typer.Context, as_json: Json = False) -> None:
         say("nothing waits and nothing runs; queue something: timnet queue add EMODB")
         return
     rows = [
-        (run.key, run.corpus, state_text(run), f"{run.epoch}/{run.epochs}", str(run.priority), run.waiting_for or "")
+        (
+            *(run.key, run.corpus, state_text(run), f"{run.epoch}/{run.epochs}", str(run.priority)),
+            *(whereabouts(run) if run.state is RunState.RUNNING else "", run.waiting_for or ""),
+        )
         for run in runs
     ]
-    print_table(("run", "corpus", "state", "epoch", "priority", "why"), rows, right=("epoch", "priority"))
+    print_table(
+        ("run", "corpus", "state", "epoch", "priority", "where", "why"),
+        rows,
+        right=("epoch", "priority"),
+        optional=("where",),
+    )
     for worker in view.workers:
-        say(f"worker {worker.pid} on {worker.host}: {len(worker.running)} of {worker.jobs} places busy")
+        say(_standing(worker))
+    for line in _unattended(view):
+        say(line)
+
+
+def _standing(worker: Worker) -> str:
+    if worker.engine == "local":
+        return f"worker {worker.pid} on {worker.host}: {len(worker.running)} of {worker.jobs} places busy"
+    waits = f", {len(worker.submitted)} of them wait there" if worker.submitted else ""
+    given = f"{len(worker.running)} of {worker.jobs} runs are with {worker.engine}"
+    return f"head {worker.pid} on {worker.host}: {given}{waits}"
+
+
+def _unattended(view: QueueView) -> Iterator[str]:
+    """Runs elsewhere that no head looks after."""
+    from timnet.queue.waiting import start_head, without_head
+
+    for engine, count in without_head(view.runs, view.workers).items():
+        runs = "run goes" if count == 1 else "runs go"
+        yield f"{count} {runs} on in {engine} without a head, which would bring in what they do: {start_head(engine)}"
 
 
 @app.command("pause", epilog=examples("queue pause 7.3", "queue pause --all"))
@@ -190,7 +223,7 @@ def rm(
 
 def _command(context: typer.Context, command: Command, ids: list[str] | None, *, every: bool) -> None:
     from timnet.queue.liveness import reap
-    from timnet.queue.service import command_every, command_where_it_applies, expand_ids
+    from timnet.queue.service import command_every, command_where_it_applies, expand_ids, heads_missing
 
     with reading(context) as (registry, settings):
         reap(registry, settings.max_crashes)
@@ -203,9 +236,12 @@ def _command(context: typer.Context, command: Command, ids: list[str] | None, *,
             if not keys:
                 raise BadInput(f"name the runs to {command}, e.g. 7.3 or 7; list them with: timnet queue ls")
             outcomes, passed = command_where_it_applies(registry, command, keys)
+        unheard = heads_missing(registry, outcomes)
     for outcome in outcomes:
         said = f"asked to {outcome.intent}; it does so at its next step" if outcome.intent else f"is {outcome.now}"
         say(f"run {outcome.key} {said}")
+    for line in unheard:
+        say(line)
     if passed and not outcomes and not every:
         raise BadInput(f"none of these {len(passed)} runs can take it: {passed[0]}")
     if passed and not every:

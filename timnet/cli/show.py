@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from timnet.cli.output import print_table, score, state_text
+from timnet.queue.waiting import whereabouts
 from timnet.records import Run
 
 
@@ -27,7 +28,7 @@ def facts(
         ("selection", label),
         ("result", f"UAR {score(run.uar)} %, WAR {score(run.war)} %" if run.war is not None else ""),
         ("epoch", f"{run.epoch} of {run.epochs}, attempt {run.attempt}, crashes {run.crashes}"),
-        ("where", f"{run.engine} on {run.host}, pid {run.pid}" if run.host else ""),
+        ("where", whereabouts(run)),
         ("settings", ", ".join(f"{name} {value}" for name, value in config.items())),
         *code,
         ("files", folder),

@@ -13,7 +13,7 @@ from timnet.cli.experiment_options import ExperimentOptions, with_experiment_opt
 from timnet.cli.help import examples
 from timnet.cli.output import describe, print_json, print_table, say
 from timnet.errors import BadInput
-from timnet.records import CorpusRecord
+from timnet.records import CorpusRecord, Worker
 from timnet.settings import Settings, parse_jobs
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def workers_ls(context: typer.Context, as_json: Json = False) -> None:
                     "running": list(worker.running),
                     "started": worker.started,
                     "want": worker.want,
+                    "submitted": list(worker.submitted),
                 }
                 for worker in alive
             ]
@@ -186,8 +187,11 @@ def workers_ls(context: typer.Context, as_json: Json = False) -> None:
     if not alive:
         say("no worker lives here; start one: timnet work --detach")
         return
-    rows = [(w.uid, w.host, str(w.pid), f"{len(w.running)}/{w.jobs}", " ".join(w.running), w.started) for w in alive]
-    print_table(("worker", "host", "pid", "busy", "runs", "since"), rows, right=("pid", "busy"))
+    rows = [
+        (w.uid, w.engine, w.host, str(w.pid), f"{len(w.running)}/{w.jobs}", " ".join(w.running), w.started)
+        for w in alive
+    ]
+    print_table(("worker", "engine", "host", "pid", "busy", "runs", "since"), rows, right=("pid", "busy"))
 
 
 @workers_app.command("stop", epilog=examples("workers stop", "workers stop 4f1c --drain"))
@@ -204,7 +208,11 @@ def workers_stop(
     ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="Let them finish the runs they are at.")] = False,
 ) -> None:
-    """Stop workers here; their runs go back to the queue and lose nothing that was checkpointed."""
+    """Stop workers here; their runs go back to the queue and lose nothing that was checkpointed.
+
+    A head of Slurm or Ray ends alone: its jobs go on, and the next head brings in what they did. timnet queue cancel
+    ends them, while a head lives.
+    """
     from timnet.queue.service import stop_worker, stop_workers
 
     with reading(context) as (registry, _):
@@ -212,6 +220,22 @@ def workers_stop(
         asked = every or [stop_worker(registry, uid, drain=drain) for uid in ids or ()]
     doing = "end after its current runs" if drain else "end"
     for worker in asked:
-        say(f"asked worker {worker.pid} to {doing}")
+        if worker.engine == "local":
+            say(f"asked worker {worker.pid} to {doing}")
+        else:
+            say(f"asked head {worker.pid} of {worker.engine} to {doing}{'' if drain else _left_behind(worker)}")
     if not asked:
         say("no worker lives here")
+
+
+def _left_behind(head: Worker) -> str:
+    """What becomes of a head's jobs when it ends, and how to end them."""
+    from timnet.queue.waiting import start_head
+
+    count = len(head.running)
+    if not count:
+        return ""
+    return (
+        f"; its {count} job{'' if count == 1 else 's'} go{'es' if count == 1 else ''} on without it. To end jobs: "
+        f"timnet queue cancel RUN, which a head passes on: {start_head(head.engine)}"
+    )

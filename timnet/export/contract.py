@@ -32,7 +32,11 @@ def to_json(value: object) -> str:
 
 
 def run_object(run: Run) -> Object:
-    """One run as ``runs ls --json`` lists it. ``id`` is what users type (``"7.3"``), ``experiment`` a number."""
+    """One run as ``runs ls --json`` lists it. ``id`` is what users type (``"7.3"``), ``experiment`` a number.
+
+    ``job`` is the id that the run's latest attempt has in its ``engine``, null on this machine. A ``running`` one with
+    ``waiting_for`` waits there: that is the engine's own reason. ``host`` is null until its process was there.
+    """
     return {
         "id": run.key,
         "experiment": run.experiment_id,
@@ -51,10 +55,11 @@ def run_object(run: Run) -> Object:
         "war": number(run.war),
         "attempt": run.attempt,
         "engine": run.engine,
-        "host": run.host,
+        "host": run.node,
         "error": run.error,
         "created": run.created,
         "updated": run.updated,
+        "job": run.job,
     }
 
 

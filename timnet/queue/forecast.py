@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from timnet.records import Worker
 from timnet.registry.load import Load, Share
 
 #: more runs than this are spread evenly instead of one by one: the difference is below an epoch in a thousand
@@ -32,6 +33,19 @@ class Span:
     end: float | None
 
 
+def at_once(workers: Iterable[Worker]) -> int:
+    """How many runs those who take any can train at once.
+
+    A head hands over more than its engine has room for; while some of them wait there, there is room for no more than
+    train now.
+    """
+    return sum(
+        max(1, len(one.running) - len(one.submitted)) if one.submitted else one.jobs
+        for one in workers
+        if one.want is None
+    )
+
+
 def forecast(load: Load, places: int) -> Forecast:
     """Forecast with ``places`` runs at once. Early stopping can only make it sooner."""
     return of_shares((*load.running, *load.waiting), max(1, places, len(load.running)))
@@ -48,21 +62,27 @@ def of_shares(shares: Sequence[Share], places: int) -> Forecast:
 
 
 def spans(
-    running: Sequence[float | None], ahead: Sequence[Share], page: Sequence[float | None], places: int
+    running: Sequence[float | None],
+    ahead: Sequence[Share],
+    page: Sequence[float | None],
+    places: int,
+    submitted: Sequence[float | None] = (),
 ) -> tuple[list[Span], list[Span]]:
-    """When each run that trains ends, and when each of ``page`` starts and ends.
+    """When each run that trains ends, and when each of ``submitted`` and ``page``, one list, starts and ends.
 
-    ``running`` and ``page`` are the seconds that each run has left, None where its pace is not known; ``ahead`` is
-    what is claimed before the page. Behind a run of unknown length nobody can tell any more.
+    ``running``, ``submitted`` and ``page`` are the seconds that each run has left, None where its pace is not known;
+    ``submitted`` wait in an engine and come first, ``ahead`` is what is claimed before the page. Behind a run of
+    unknown length nobody can tell any more.
     """
     trains = [Span(0.0, seconds) for seconds in running]
     told = all(seconds is not None for seconds in running) and all(share.seconds is not None for share in ahead)
     if places < 1 or not told:
-        return trains, [Span(None, None)] * len(page)
+        return trains, [Span(None, None)] * (len(submitted) + len(page))
     free = _places(max(places, len(running)), (seconds or 0.0 for seconds in running))
-    _fill(free, ahead)
     waits: list[Span] = []
-    for seconds in page:
+    for place, seconds in enumerate((*submitted, *page)):
+        if place == len(submitted):
+            _fill(free, ahead)
         start = free[0] if told else None
         told = told and seconds is not None
         waits.append(Span(start, None if start is None or seconds is None else start + seconds))

@@ -23,7 +23,7 @@ from timnet.clock import now
 from timnet.errors import OUT_OF_ROOM, BadInput, DiskFull, RegistryBusy, TimnetError, as_disk_full, no_room
 from timnet.files import write_text
 from timnet.notices.teller import Teller
-from timnet.queue import liveness
+from timnet.queue import liveness, waiting
 from timnet.queue.dispatch import Dispatch
 from timnet.queue.ends import in_words
 from timnet.queue.engines.choose import ELSEWHERE, Asked
@@ -245,7 +245,8 @@ class Head:
 
     def _note_why_it_waits(self, errand: Errand, status: Status | None) -> None:
         if status is not None:
-            reason = status.reason if status.phase is Phase.PENDING else None
+            waits = status.phase is Phase.PENDING
+            reason = waiting.in_engine(self.engine.name, status.reason) if waits else None
             if reason != errand.reason:
                 self.registry.elsewhere.waits(errand.run_id, errand.attempt, reason)
 

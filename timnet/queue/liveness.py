@@ -132,6 +132,7 @@ def workers(registry: Registry) -> list[Worker]:
                 alive=True,
                 want=row["want"],
                 running=row["running"],
+                submitted=row["submitted"],
             )
         )
     return alive

@@ -86,6 +86,23 @@ def command_where_it_applies(
     return _each(registry, command, keys)
 
 
+def heads_missing(registry: Registry, outcomes: Sequence[Outcome]) -> list[str]:
+    """What to tell after a command where a wish is for runs elsewhere and no head passes it on; usually nothing.
+
+    No head is started for it: one would hand waiting runs over as well, with an account, partition or address that
+    nobody has named now.
+    """
+    asked = {one.key for one in outcomes if one.intent}
+    if not asked:
+        return []
+    runs = [run for run in registry.runs.running() if run.key in asked]
+    return [
+        f"no head for {engine} lives; {'it' if count == 1 else f'{count} runs'} will hear of it when there is one: "
+        f"{waiting.start_head(engine)}"
+        for engine, count in waiting.without_head(runs, liveness.workers(registry)).items()
+    ]
+
+
 #: the states that a command is for when it is given to every run
 EVERY = {
     Command.PAUSE: "state:queued,running",

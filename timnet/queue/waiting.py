@@ -1,15 +1,22 @@
-"""Why a run waits, in words. Every waiting run can say it."""
+"""Why a run waits, and where it is, in words. Every waiting run can say it, whatever engine trains it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from timnet.records import Run, RunState, Worker
 
+HERE = frozenset({None, "local", "import"})
+"""Engines whose runs need no head."""
+
 
 def explain(runs: Sequence[Run], workers: Sequence[Worker]) -> list[Run]:
-    """The same runs, each waiting one with ``waiting_for`` filled in; others have None."""
+    """The same runs, each waiting one with ``waiting_for`` filled in; others have None.
+
+    A running one waits too while its job does in an engine of other machines (:attr:`timnet.records.Run.submitted`).
+    """
     return [_explained(run, workers) for run in runs]
 
 
@@ -20,6 +27,8 @@ def _explained(run: Run, workers: Sequence[Worker]) -> Run:
 
 def reason(run: Run, workers: Sequence[Worker]) -> str | None:
     """What ``run`` waits for, or None when it does not wait."""
+    if run.submitted:
+        return run.waiting_for if has_head(run, workers) else f"{run.waiting_for} (when a head last looked)"
     if run.state is RunState.PAUSED:
         return f"you to resume it: timnet queue resume {run.key}"
     if run.state is not RunState.QUEUED:
@@ -33,3 +42,37 @@ def reason(run: Run, workers: Sequence[Worker]) -> str | None:
     if busy >= jobs:
         return f"{before}a free place ({busy} of {jobs} busy)"
     return f"{before}its turn"
+
+
+def in_engine(engine: str, told: str) -> str:
+    """Why a job waits, in its engine's own words, after the engine's name: ``Slurm: Resources``."""
+    name = engine.capitalize()
+    return told if told.startswith(name) else f"{name}: {told or 'no reason told'}"
+
+
+def whereabouts(run: Run) -> str:
+    """``slurm job 12_3 on node7, pid 4711``: the engine, its job, the machine and the process, as far as known."""
+    parts = [run.engine or ""]
+    if run.job:
+        parts.append(f"job {run.job}")
+    if run.node and not run.submitted:
+        parts.append(f"on {run.node}{f', pid {run.pid}' if run.pid else ''}")
+    return " ".join(part for part in parts if part)
+
+
+# heads
+
+
+def has_head(run: Run, workers: Iterable[Worker]) -> bool:
+    """Whether somebody looks after ``run``, as far as that needs somebody: its engine is here, or has a head."""
+    return run.engine in HERE or any(worker.engine == run.engine for worker in workers)
+
+
+def without_head(runs: Iterable[Run], workers: Sequence[Worker]) -> Mapping[str, int]:
+    """How many running runs of each engine nobody looks after: they go on, and no word of them comes in."""
+    return Counter(run.engine or "" for run in runs if run.state is RunState.RUNNING and not has_head(run, workers))
+
+
+def start_head(engine: str) -> str:
+    """How to start a head."""
+    return f"timnet work --engine {engine}"

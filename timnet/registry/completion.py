@@ -50,6 +50,7 @@ def values_of(db: Database) -> Values:
     of["corpus"] = found("SELECT DISTINCT name FROM corpora ORDER BY 1")
     of["tag"] = found(f"SELECT tag FROM tags GROUP BY tag ORDER BY count(*) DESC, tag LIMIT {MOST}")
     of["host"] = found(f"SELECT DISTINCT host FROM workers ORDER BY 1 LIMIT {MOST}")
+    of["engine"] = found(f"SELECT DISTINCT engine FROM workers ORDER BY 1 LIMIT {MOST}")
     return Values(of)
 
 

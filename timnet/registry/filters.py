@@ -28,7 +28,9 @@ EXPERIMENT_TEXT = {
 EXPERIMENT_NUMBERS = {"experiment": "id", "folds": "folds", "seed": "seed"}
 #: yes or no
 EXPERIMENT_FLAGS = {"optimistic": "optimistic", "pinned": "pinned"}
-TEXT_FIELDS = ("corpus", *EXPERIMENT_TEXT, "state", "host")
+#: fields of a run's latest attempt -> column of ``attempts``
+ATTEMPT_TEXT = {"host": "host", "engine": "engine", "job": "job"}
+TEXT_FIELDS = ("corpus", *EXPERIMENT_TEXT, "state", *ATTEMPT_TEXT)
 #: fields of the run itself -> column of ``runs``
 RUN_NUMBERS = {
     "fold": "fold",
@@ -172,10 +174,10 @@ def _choice(name: str, value: str) -> Term:
         return Term("runs.corpus = ? COLLATE NOCASE", (value,), of_run=True, column="corpus")
     if name == "state":
         return Term("runs.state = lower(?)", (value,), of_run=True, column="state")
-    if name == "host":
+    if name in ATTEMPT_TEXT:
         return Term(
             "EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.id AND attempts.attempt = runs.attempt "
-            "AND attempts.host = ? COLLATE NOCASE)",
+            f"AND attempts.{ATTEMPT_TEXT[name]} = ? COLLATE NOCASE)",
             (value,),
             of_run=True,
         )

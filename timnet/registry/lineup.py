@@ -61,12 +61,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What one run has left: ``epochs``, at its own ``seconds`` where it was timed, else at the pace of its kind."""
+    """What one run has left: ``epochs``, at its own ``seconds`` where it was timed, else at the pace of its kind.
+
+    ``submitted``: it waits in an engine of other machines.
+    """
 
     run_id: int
     kind: Kind
     epochs: int
     seconds: float | None
+    submitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,16 @@ class Lineup:
     def _left(self, ids: str, parameters: tuple[object, ...]) -> list[Left]:
         rows = self.db.rows(
             f"""
-            SELECT runs.id AS id, max(0, epochs - epoch) AS epochs, last_seconds, {_KINDS}
+            SELECT runs.id AS id, max(0, epochs - epoch) AS epochs, last_seconds,
+                state = 'running' AND reason IS NOT NULL AS submitted, {_KINDS}
             FROM runs JOIN experiments ON experiments.id = runs.experiment_id
             WHERE runs.id IN ({ids}) ORDER BY {_CLAIMED}
             """,
             parameters,
         )
-        return [Left(row["id"], kind_from(row), row["epochs"], row["last_seconds"]) for row in rows]
+        return [
+            Left(row["id"], kind_from(row), row["epochs"], row["last_seconds"], bool(row["submitted"])) for row in rows
+        ]
 
     def ahead(self, count: int) -> list[Crowd]:
         """The first ``count`` of those that wait, put together by kind."""

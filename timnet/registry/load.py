@@ -28,7 +28,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """``running`` has a share a run, ``waiting`` a share an experiment in the order in which workers claim."""
+    """``running`` has a share a run that trains; ``waiting`` a share an experiment in the order in which workers claim.
+
+    Ahead of these, a share each, are the runs that wait in an engine of other machines.
+    """
 
     running: tuple[Share, ...] = ()
     waiting: tuple[Share, ...] = ()
@@ -37,22 +40,24 @@ class Load:
 def load(db: Database) -> Load:
     """The load of the registry now."""
     pace = _Pace(db)
-    running = db.rows(
-        "SELECT experiment_id, max(0, epochs - epoch) AS epochs, last_seconds FROM runs WHERE state = 'running'"
+    begun = db.rows(
+        "SELECT experiment_id, max(0, epochs - epoch) AS epochs, last_seconds, reason IS NOT NULL AS submitted "
+        "FROM runs WHERE state = 'running'"
     )
     waiting = db.rows(
         "SELECT experiment_id, count(*) AS runs, sum(max(0, epochs - epoch)) AS epochs, max(priority) AS priority, "
         "min(id) AS first FROM runs WHERE state = 'queued' GROUP BY experiment_id ORDER BY priority DESC, first"
     )
-    return Load(
-        running=tuple(
+    trains, submitted = (
+        tuple(
             Share(row["experiment_id"], 1, row["epochs"], row["last_seconds"] or pace.of(row["experiment_id"]))
-            for row in running
-        ),
-        waiting=tuple(
-            Share(row["experiment_id"], row["runs"], row["epochs"], pace.of(row["experiment_id"])) for row in waiting
-        ),
+            for row in begun
+            if row["submitted"] == waits
+        )
+        for waits in (0, 1)
     )
+    queued = (Share(row["experiment_id"], row["runs"], row["epochs"], pace.of(row["experiment_id"])) for row in waiting)
+    return Load(trains, (*submitted, *queued))
 
 
 class _Pace:

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "engine": "attempts.engine",
     "host": "attempts.host",
     "pid": "attempts.pid",
+    "job": "attempts.job",
     "waiting_for": "runs.reason",
     "tags": "(SELECT group_concat(tag, ' ') FROM tags WHERE experiment_id = experiments.id)",
 }
@@ -153,6 +154,12 @@ class Runs:
     def running(self) -> list[Run]:
         """The runs that the registry believes are running."""
         return self._select("runs.state = 'running'")
+
+    def submitted(self) -> int:
+        """How many of the running ones wait in an engine of other machines (:attr:`timnet.records.Run.submitted`)."""
+        return self.db.number(
+            "SELECT count(*) FROM runs WHERE state = 'running' AND reason IS NOT NULL AND hidden = 0", ()
+        )
 
     def counts(self) -> dict[RunState, int]:
         """How many runs are in each state."""

@@ -60,11 +60,14 @@ class Workers:
         """The workers that have not been seen to end, with the keys of the runs they execute."""
         rows = self.db.rows("SELECT * FROM workers WHERE ended IS NULL ORDER BY id")
         for row in rows:
+            # the one head of an engine looks after all of its attempts, also those of a head before it
             running = self.db.rows(
-                "SELECT runs.experiment_id AS e, runs.fold AS f FROM runs JOIN attempts "
-                "ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt "
-                "WHERE runs.state = 'running' AND attempts.worker = ? ORDER BY e, f",
-                (row["uid"],),
+                "SELECT runs.experiment_id || '.' || runs.fold AS key, runs.reason IS NOT NULL AS waits FROM runs "
+                "JOIN attempts ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt "
+                "WHERE runs.state = 'running' AND (attempts.worker = ? OR (attempts.engine = ? AND attempts.folder "
+                "IS NOT NULL)) ORDER BY runs.experiment_id, runs.fold",
+                (row["uid"], row["engine"]),
             )
-            row["running"] = tuple(f"{one['e']}.{one['f']}" for one in running)
+            row["running"] = tuple(one["key"] for one in running)
+            row["submitted"] = tuple(one["key"] for one in running if one["waits"])
         return rows

@@ -6,7 +6,7 @@ Nothing of an engine is loaded before it is chosen.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -85,16 +85,21 @@ class Asked:
 
         return int(self.options.get("array_parallelism") or settings.slurm.array_parallelism or PARALLEL)
 
+    def need_library(self) -> None:
+        """Raises :class:`BadInput` where what the engine needs is not installed."""
+        library = LIBRARIES[self.engine]
+        if importlib.util.find_spec(library) is None:
+            raise BadInput(
+                f"the engine {self.engine} needs {library}, which is not installed; install it with: "
+                f'pip install "timnet[{self.engine}]"'
+            )
+
     def engine_for(self, settings: Settings) -> Engine:
         """The engine, which was not asked anything yet.
 
         Raises :class:`BadInput` where its library is not installed or an option makes no sense.
         """
-        if importlib.util.find_spec(LIBRARIES[self.engine]) is None:
-            raise BadInput(
-                f"the engine {self.engine} needs {LIBRARIES[self.engine]}, which is not installed; install it with: "
-                f'pip install "timnet[{self.engine}]"'
-            )
+        self.need_library()
         if self.engine == SLURM:
             from timnet.queue.engines.slurm import SlurmEngine
 
@@ -134,6 +139,23 @@ class Asked:
         from timnet.queue.engines.ray import RayOptions
 
         return RayOptions(**{**asdict(settings.ray), **self.options})
+
+
+def check(asked: Asked, settings: Settings, say: Callable[[str], None]) -> list[str]:
+    """Send a tiny run over the way that runs take, telling line by line what there is; returns what is wrong.
+
+    Raises :class:`BadInput` where it cannot be tried.
+    """
+    if asked.engine not in ELSEWHERE:
+        raise BadInput(f"the engine {asked.engine} needs no check of this kind; see: timnet doctor")
+    asked.need_library()
+    if asked.engine == SLURM:
+        from timnet.queue.engines.slurm_check import check as check_slurm
+
+        return check_slurm(asked.folder(settings), asked.slurm(settings), say)
+    from timnet.queue.engines.ray_check import check as check_ray
+
+    return check_ray(asked.folder(settings), asked.ray(settings), say)
 
 
 def _flag(name: str) -> str:
