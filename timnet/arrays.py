@@ -59,6 +59,15 @@ def arrays_of(data: bytes, *, one: bool, most: int = MOST_BYTES) -> dict[str, ND
         ) from None
 
 
+def packed_part(path: Path) -> str:
+    """The first packed array in an ``.npz`` of ours, or "": ours never are, so that none is larger than the file.
+
+    Raises :class:`OSError` or :class:`zipfile.BadZipFile` where it is no such file.
+    """
+    with zipfile.ZipFile(path) as archive:
+        return next((one.filename for one in archive.infolist() if one.compress_type != zipfile.ZIP_STORED), "")
+
+
 def _numbers(found: Any) -> NDArray[np.generic]:
     import numpy as np
 

@@ -113,6 +113,8 @@ def _chunk(reader: Reader, seed: int, tally: Tally, count: int, until: float) ->
         done, data = reached(folder)
         if child.returncode:
             said.seek(0)
+            if not (folder / "input").exists():
+                sys.exit(f"{reader.name} did not begin to read:\n{said.read().decode('utf-8', 'replace')}")
             names = {-signal.SIGPROF: "hang", -signal.SIGALRM: "waits", -signal.SIGKILL: "killed"}
             kind = names.get(child.returncode, f"ended with {child.returncode}")
             text = said.read().decode("utf-8", "replace")[-4000:]
@@ -148,11 +150,11 @@ def _keep(reader: Reader, seed: int, number: int, data: bytes, fault: Fault, tal
 
 def _print(tallies: dict[str, Tally], seconds: float) -> None:
     inputs = sum(tally.inputs for tally in tallies.values())
-    kinds = sum(len(tally.faults) for tally in tallies.values())
+    kinds = [f"{name}: {kind} x {often}" for name, tally in tallies.items() for kind, often in tally.faults.items()]
     processor = sum(tally.seconds for tally in tallies.values())
     each = ", ".join(f"{name} {tally.inputs} in {tally.seconds:.0f} s" for name, tally in tallies.items())
-    print(f"{inputs} inputs in {seconds:.0f} s ({processor:.0f} s of the processor), {kinds} kinds of faults; {each}",
-          flush=True)  # fmt: skip
+    took = f"{inputs} inputs in {seconds:.0f} s ({processor:.0f} s of the processor)"
+    print(f"{took}, {len(kinds)} kinds of faults; {each}", *kinds, sep="\n", flush=True)
 
 
 # the child

@@ -189,12 +189,12 @@ _PICKLE = (
 )
 
 READERS = (
-    Reader("manifest-csv", lambda: [MANIFEST, MANIFEST.replace(b",", b";")], _manifest(".csv"), _CSV, share=5),
+    Reader("manifest-csv", lambda: [MANIFEST, MANIFEST.replace(b",", b";")], _manifest(".csv"), _CSV, share=4),
     Reader("manifest-tsv", lambda: [MANIFEST.replace(b",", b"\t")], _manifest(".tsv"), _CSV, share=3),
     Reader("manifest-parquet", _parquets, _manifest(".parquet"), share=4),
     Reader("audformat", lambda: [_BETWEEN.join((DATABASE, *_TABLES))], _database, (*_CSV, *_YAML), _change_database,
            share=4),
     Reader("names", lambda: ["\n".join(one).encode() for one in NAMES.values()], _names, share=3),
     Reader("evaluation", lambda: [EVALUATION * 3], _evaluation, share=3),
-    Reader("features", _feature_files, _features, _PICKLE, share=7),
+    Reader("features", _feature_files, _features, _PICKLE, share=6),
 )  # fmt: skip

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -22,12 +23,14 @@ from tests.imports.logs import ending, fold_text, rows_of, steady
 from tests.imports.test_sheet import MATRIX, workbook
 from tests.model.authors import folds_of, hdf5, layers
 from tests.support import add_corpus, add_experiment, finish, start_next, train
+from timnet.care.weights_files import history_of, why_unreadable
 from timnet.errors import TimnetError
 from timnet.export.bundle import MANIFEST, export_bundle
 from timnet.imports.bundle import _check_arrays, import_bundle
 from timnet.imports.service import LogImport, import_keras_log
 from timnet.imports.sheet import read_sheets, turned
 from timnet.model.published import check_shape, read_published
+from timnet.records import Check, EpochMetrics, EpochRecord, EventKind
 from timnet.registry import Registry
 
 SMALL = {"classes": 3, "tabs": 1, "filters": 3}
@@ -240,6 +243,31 @@ def _change_arrays(data: bytes, random: Random, reader: Reader) -> bytes:
     return rezipped(data, random, change)
 
 
+# resume points and embeddings, as they lie beside a registry that somebody gave us
+
+
+def _resume_points() -> list[bytes]:
+    metrics = EpochMetrics(1, 0.5, 0.6, 0.7, 0.5, 0.4, lr=0.001, seconds=1.5)
+    checked = EpochRecord(metrics, Check(EventKind.CHECK_IMPROVED, "better"), 1, 0.7)
+    told = {"best": {"epoch": 1, "value": 0.7}, "history": [asdict(checked)] * 2, "stopped_early": False}
+    progress = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    made = []
+    for save in (np.savez, np.savez_compressed):
+        stream = io.BytesIO()
+        save(stream, model0=np.zeros((3, 2), "<f4"), optimizer0=np.ones(2), mean0=np.ones(2), progress=progress)
+        made.append(stream.getvalue())
+    stream = io.BytesIO()
+    np.lib.format.write_array(stream, np.zeros((14, 39), "<f4"))
+    return [*made, stream.getvalue()]
+
+
+def _resume_point(data: bytes, folder: Path) -> None:
+    path = folder / ("e.npy" if data.startswith(b"\x93") else "resume.npz")
+    path.write_bytes(data)
+    why_unreadable(path)
+    history_of(path)
+
+
 _XML = (
     b"<c>", b"</c>", b'r="XFD1048576"', b'r="A1"', b't="s"', b't="inlineStr"', b"<v>1</v>", b"&a;",
     b"<!DOCTYPE a [<!ENTITY a "
@@ -266,7 +294,10 @@ READERS = (
     Reader("weights-zip", _weight_zips, _weight_zip, (b"PK\x01\x02", b"PK\x05\x06", b"PK\x03\x04"), share=3),
     Reader("bundle", _bundles, _bundle, (b'"state": ', b'"epoch": ', b"1e999", *_NPY), _change_bundle, share=5),
     Reader("keras-log", _logs, _keras_log, _LOG, share=3),
-    Reader("keras-log-text", _logs, _parsed_log, _LOG, share=6),
+    Reader("keras-log-text", _logs, _parsed_log, _LOG, share=5),
     Reader("sheet", _books, _sheet, _XML, _change_book, share=4),
+    Reader(
+        "resume-point", _resume_points, _resume_point, (b'"epoch": ', b'"history": ', *_NPY), _change_arrays, share=3
+    ),
     Reader("arrays", _arrays, _array, _NPY, _change_arrays, share=5),
 )

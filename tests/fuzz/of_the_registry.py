@@ -24,6 +24,10 @@ COMMANDS = (
     ("corpora", "ls"), ("corpora", "ls", "--json"), ("queue", "ls"), ("workers", "ls"), ("export", "table"),
     ("export", "table", "--format", "json"), ("runs", "logs", "1.1"), ("export", "bundle", "1"),
     ("runs", "rm", "1", "--now", "--yes"), ("queue", "retry", "2.4"), ("runs", "ls", "uar>0.1 -state:failed"),
+    ("registry", "check"), ("registry", "check", "--quick", "--json"), ("registry", "check", "--repair"),
+    ("registry", "gc"), ("registry", "gc", "--trash", "0", "--yes"), ("registry", "vacuum"), ("registry", "backup"),
+    ("runs", "leakage", "1"), ("runs", "tag", "1", "x"), ("runs", "pin", "2"), ("runs", "rm", "1"),
+    ("runs", "restore", "1"), ("queue", "cancel", "2"), ("export", "runs"),
 )  # fmt: skip
 HOSTILE = (
     "\x1b]0;owned\x07", "\x1b[2J", "[@click=app.quit]x[/]", "\u202eabc", "a\nb", "../../../../tmp/owned", "/etc/passwd",

@@ -151,6 +151,17 @@ def test_one_of_another_network_or_another_optimiser_is_passed_over(process: Pro
     assert restore(process, paths) == 0
 
 
+def test_a_packed_one_is_passed_over_as_it_could_be_of_any_size(process: Process, tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path)
+    newest = save(process, paths, 1)
+    with np.load(newest) as stored:
+        arrays = dict(stored)
+    np.savez_compressed(newest, **arrays)
+    assert restore(process, paths) == 0
+    np.savez(newest, **arrays)
+    assert restore(process, paths) == 1
+
+
 def test_with_none_left_training_starts_at_the_beginning(process: Process, tmp_path: Path) -> None:
     paths = RunPaths(tmp_path)
     process.start()

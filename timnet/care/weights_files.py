@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-import zlib
+from dataclasses import astuple
 from pathlib import Path
 
+from timnet.arrays import UNREADABLE, packed_part
 from timnet.records import EpochRecord
-
-_BROKEN = (OSError, ValueError, LookupError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def why_unreadable(path: Path) -> str:
@@ -20,7 +19,7 @@ def why_unreadable(path: Path) -> str:
             return _broken_archive(path)
         if path.suffix == ".npy":
             return _broken_array(path)
-    except _BROKEN as error:
+    except UNREADABLE as error:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
     return ""
 
@@ -34,17 +33,29 @@ def history_of(path: Path) -> tuple[EpochRecord, ...] | None:
             return None
         with np.load(path, allow_pickle=False) as stored:
             told = json.loads(stored["progress"].tobytes())
-        return tuple(map(EpochRecord.from_dict, told["history"]))
-    except (*_BROKEN, AttributeError, RecursionError):
+        history = tuple(map(EpochRecord.from_dict, told["history"]))
+        return history if _is_sane(history) else None
+    except UNREADABLE:
         return None
+
+
+def _is_sane(history: tuple[EpochRecord, ...]) -> bool:
+    """Whether it holds numbers alone, and epochs in order: what a registry can be mended with."""
+    epochs = [one.metrics.epoch for one in history]
+    values = [value for one in history for value in (*astuple(one.metrics), one.best_epoch, one.best_value)]
+    return (
+        all(value is None or isinstance(value, int | float) for value in values)
+        and all(type(epoch) is int and epoch >= 1 for epoch in epochs)
+        and epochs == sorted(set(epochs))
+    )
 
 
 def _broken_archive(path: Path) -> str:
     """What is wrong with a ``.npz``. Nothing in ours is packed, so no part of it is larger than the file."""
+    packed = packed_part(path)
+    if packed:
+        return f"{packed} is packed, which timnet does not do"
     with zipfile.ZipFile(path) as archive:
-        for part in archive.infolist():
-            if part.compress_type != zipfile.ZIP_STORED:
-                return f"{part.filename} is packed, which timnet does not do"
         broken = archive.testzip()
     return f"the checksum of {broken} is wrong" if broken else ""
 

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from timnet.arrays import UNREADABLE
+from timnet.arrays import UNREADABLE, packed_part
 from timnet.files import replacing
 from timnet.paths import RunPaths, drop_all_but
 from timnet.records import EpochRecord
@@ -79,6 +79,8 @@ def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, mea
 def _read(path: Path, model: Sequence[Any], optimizer: Sequence[Any]) -> tuple[list[Any], list[Any], Progress] | None:
     names = [f"model{place}" for place in range(len(model))] + [f"optimizer{place}" for place in range(len(optimizer))]
     try:
+        if packed_part(path):
+            return None
         with np.load(path, allow_pickle=False) as stored:
             values = [stored[name] for name in names]
             mean = [stored[name] for name in stored.files if name.startswith("mean")]
