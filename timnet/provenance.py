@@ -46,6 +46,7 @@ SHORT = 12
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 _MOST_LIBRARIES = 64
 
 
@@ -255,13 +256,15 @@ def _deciding(package: Path) -> Iterator[tuple[str, Path]]:
 
 def _versions() -> Iterator[tuple[str, str]]:
     """What is installed of :data:`LIBRARIES`; nothing is imported."""
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib.metadata import PackageNotFoundError, distribution
 
     for name in LIBRARIES:
         try:
-            yield name, _as_plain(version(name))
+            found = distribution(name)
         except PackageNotFoundError:
             continue
+        head = _VERSION.search(found.read_text("METADATA") or "")  # all of it as a message takes three times as long
+        yield name, _as_plain(head[1] if head else found.version)
 
 
 def _as_plain(text: str | None) -> str:
