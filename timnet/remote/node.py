@@ -27,6 +27,7 @@ from timnet.remote.spool import Spool
 from timnet.training.process import Ears, leave_run, leave_with, tell_changes
 
 if TYPE_CHECKING:
+    from timnet.provenance import Code
     from timnet.training.data import CorpusData
 
 FOR_A_WHILE = "leaves its node for a while"
@@ -39,17 +40,15 @@ def execute(folder: AttemptPaths, job: str, parent: int, say: Callable[[str], No
     """
     leave_with(parent)
     try:
-        parcel = Parcel.read(folder.parcel)
-        step_back(parcel.nice)
         spool = Spool.begin_in(folder)
     except DiskFull as error:
         say(str(error))
         return OUT_OF_ROOM
-    except BadInput as error:
-        say(str(error))
-        return error.exit_code
+    except OSError as error:
+        say(f"nothing can be written in {folder.folder} ({error.strerror}); submit the run again")
+        return BadInput.exit_code
     try:
-        return _execute(folder, parcel, spool, job, say)
+        return _execute(folder, spool, job, say)
     except DiskFull as error:  # not even room to say so
         say(str(error))
         return OUT_OF_ROOM
@@ -57,10 +56,14 @@ def execute(folder: AttemptPaths, job: str, parent: int, say: Callable[[str], No
         spool.close()
 
 
-def _execute(folder: AttemptPaths, parcel: Parcel, spool: Spool, job: str, say: Callable[[str], None]) -> int:
+def _execute(folder: AttemptPaths, spool: Spool, job: str, say: Callable[[str], None]) -> int:
     ears = Ears(spool)
     try:
         spool.hello(host=socket.gethostname(), pid=os.getpid(), job=job)
+        queued = _checked_code(folder)  # first: another timnet may not be able to read the rest
+        parcel = Parcel.read(folder.parcel)
+        step_back(parcel.nice)
+        tell_changes(queued, spool, say)
         with fenced(spool.owning):
             _train(folder, parcel, spool, ears, say)
     except Fenced as error:
@@ -78,7 +81,6 @@ def _execute(folder: AttemptPaths, parcel: Parcel, spool: Spool, job: str, say: 
 def _train(folder: AttemptPaths, parcel: Parcel, spool: Spool, ears: Ears, say: Callable[[str], None]) -> None:
     where = socket.gethostname()
     say(f"run {parcel.key}, attempt {parcel.attempt} on {where}: {parcel.corpus}, fold {parcel.fold} of {parcel.folds}")
-    _check_code(parcel, where, spool, say)
     from timnet.machine.device import chosen
     from timnet.machine.known import Known
     from timnet.training.device import prepare, usual
@@ -91,17 +93,18 @@ def _train(folder: AttemptPaths, parcel: Parcel, spool: Spool, ears: Ears, say: 
     train_fold(job, spool, ears, f"{where}, {note}", say)
 
 
-def _check_code(parcel: Parcel, where: str, spool: Spool, say: Callable[[str], None]) -> None:
-    """Say what differs from what the run was queued with. Raises :class:`OtherProgram` where timnet itself does."""
+def _checked_code(folder: AttemptPaths) -> Code | None:
+    """What the run was queued with, where that is known. Raises :class:`OtherProgram` where this is another."""
     from timnet.provenance import Code, loaded, why_not
 
-    if parcel.code is None:
-        return
-    queued = Code.from_dict(parcel.code)
-    why = why_not(queued, loaded(), where)
+    told = Parcel.code_in(folder.parcel)
+    if told is None:
+        return None
+    queued = Code.from_dict(told)
+    why = why_not(queued, loaded(), socket.gethostname())
     if why:
         raise OtherProgram(why)
-    tell_changes(queued, spool, say)
+    return queued
 
 
 def _data(folder: AttemptPaths, parcel: Parcel) -> CorpusData:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -56,11 +57,14 @@ class Parcel:
     @classmethod
     def read(cls, path: Path) -> Self:
         """What :meth:`write` wrote. Raises :class:`BadInput` for anything else."""
-        try:
+        with _broken(path):
             return cls._of(read_json(path, MOST_BYTES))
-        except _BROKEN as error:
-            reason = clean(f"{type(error).__name__}: {error}")[:200]
-            raise BadInput(f"cannot read what is to be trained from {path} ({reason}); submit the run again") from error
+
+    @staticmethod
+    def code_in(path: Path) -> object:
+        """``code`` alone, which can be read whatever timnet wrote the rest. Raises :class:`BadInput`."""
+        with _broken(path):
+            return read_json(path, MOST_BYTES).get("code")
 
     @classmethod
     def _of(cls, told: dict[str, Any]) -> Self:
@@ -75,3 +79,13 @@ class Parcel:
         if not found.features.isalnum():
             raise ValueError("the features' key is none")
         return found
+
+
+@contextmanager
+def _broken(path: Path) -> Iterator[None]:
+    """One line for what no timnet has written, or another one."""
+    try:
+        yield
+    except _BROKEN as error:
+        reason = clean(f"{type(error).__name__}: {error}")[:200]
+        raise BadInput(f"cannot read what is to be trained from {path} ({reason}); submit the run again") from error

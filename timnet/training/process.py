@@ -122,6 +122,10 @@ def _execute(assignment: Assignment, registry: Registry, say: Callable[[str], No
 
 def leave_run(journal: AttemptJournal, error: Exception, say: Callable[[str], None]) -> int:
     """Put the run where the reason for leaving leads; a defect is raised again, for the log and the worker."""
+    if isinstance(error, OtherProgram):
+        say(str(error))
+        journal.end(RunState.PAUSED, EventKind.PAUSED, str(error), error=str(error))
+        return error.exit_code
     from timnet.training.fold import Interrupted
 
     if isinstance(error, Interrupted):
@@ -135,10 +139,6 @@ def leave_run(journal: AttemptJournal, error: Exception, say: Callable[[str], No
         text = no_room(full)
         journal.end(RunState.PAUSED, EventKind.PAUSED, text, error=text)
         return full.exit_code
-    if isinstance(error, OtherProgram):
-        say(str(error))
-        journal.end(RunState.PAUSED, EventKind.PAUSED, str(error), error=str(error))
-        return error.exit_code
     if isinstance(error, TimnetError):
         say(str(error))
         journal.end(RunState.FAILED, EventKind.FAILED, str(error), error=str(error))
