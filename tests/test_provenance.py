@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,13 +23,15 @@ from timnet import checkout, provenance
 from timnet.care.checking import check
 from timnet.care.clearing import Why, leftovers, remove
 from timnet.checkout import CUT, MOST_DIFF, Checkout, checkout_of
-from timnet.errors import BadInput, RegistryError
+from timnet.errors import BadInput, OtherProgram, RegistryError
 from timnet.export.contract import run_details
+from timnet.paths import AttemptPaths
 from timnet.provenance import DECIDING, PACKAGE, Code, Commit, Found, differences, on_disk, source_digest, why_not
 from timnet.queue.enqueue import enqueue
 from timnet.queue.plan import Request, plan
-from timnet.records import EventKind
+from timnet.records import EventKind, TrainingConfig
 from timnet.registry import Registry
+from timnet.remote.parcel import Parcel
 from timnet.training.process import tell_changes
 
 LIBRARIES = (("keras", "3.15.1"), ("numpy", "2.4.6"), ("tensorflow", "2.20.0"))
@@ -341,6 +344,30 @@ def test_a_node_that_has_another_timnet_says_which_and_what_to_do() -> None:
     for part in ("gpu\ufffd03 has timnet 0.2.0, source eeeeeeeeeeee", "timnet 0.1.0, commit cccccccccccc with changes",
                  "install the same timnet there", "timnet queue again"):  # fmt: skip
         assert part in said
+
+
+def test_a_node_with_another_timnet_pauses_the_run_before_it_loads_or_trains_anything(tmp_path: Path) -> None:
+    folder = AttemptPaths(tmp_path / "x-a1")
+    folder.folder.mkdir()
+    folder.want.touch()
+    newer = replace(on_disk().code, version="9.9.9", source="e" * 64)
+    labels, rows = (0, 1), ((0,), (), (1,))
+    Parcel("1.1", 1, "X", ("a", "b"), labels, 1, 2, *rows, TrainingConfig(), 46, "0a", (2, 3, 4)).write(folder.parcel)
+    told = json.loads(folder.parcel.read_text())
+    told |= {"code": newer.to_dict(), "of the future": 1, "config": {**told["config"], "of_the_future": 2}}
+    folder.parcel.write_text(json.dumps(told))
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "timnet.remote", str(folder.folder)],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == OtherProgram.exit_code, done.stderr[-2000:]
+    assert "tensorflow" not in done.stderr
+    [spool] = folder.spools()
+    last = json.loads(spool.read_text().splitlines()[-1])
+    assert (last["do"], last["to"]) == ("end", "paused")
+    assert last["text"] == last["error"]
+    assert f"has {provenance.loaded().program}, and the run was queued with timnet 9.9.9, " in last["text"]
+    assert last["text"] in done.stdout
 
 
 def test_a_local_run_says_once_an_attempt_that_the_code_has_changed(
