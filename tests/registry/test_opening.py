@@ -180,13 +180,15 @@ def test_a_registry_of_an_older_timnet_is_migrated_by_who_writes_and_refused_by_
             "(SELECT 1 UNION ALL SELECT n + 1 FROM on_and_on) SELECT n, 'x' FROM on_and_on",
             "view",
         ),
+        ("CREATE VIRTUAL TABLE tags USING fts5 (experiment_id, tag)", "table"),
+        ("ALTER TABLE runs ADD COLUMN long TEXT AS (hex(zeroblob(500000000)))", "column"),
     ],
 )
 def test_a_registry_whose_schema_does_things_by_itself_is_refused(tmp_path: Path, statement: str, named: str) -> None:
     path = tmp_path / "runs.db"
     filled_registry(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        if named == "view":
+        if " tags " in statement:
             connection.execute("ALTER TABLE tags RENAME TO tags_before")
         connection.execute(statement)
     for open_it in (Registry.open, Registry.open_read_only):
@@ -219,6 +221,16 @@ def test_rows_of_others_that_refer_to_ours_keep_them_in_one_line(tmp_path: Path)
         with pytest.raises(RegistryError, match="FOREIGN KEY constraint failed"):
             registry.experiments.delete(1)
         assert len(registry.runs.ls()) == before
+
+
+def test_a_value_that_a_default_makes_endless_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("ALTER TABLE tags RENAME TO before")
+        connection.execute("CREATE TABLE tags (experiment_id, tag, x DEFAULT (hex(zeroblob(400000000))))")
+    with Registry.open(path) as registry, pytest.raises(RegistryError, match="too big"):
+        registry.experiments.tag(1, ["x"])
 
 
 def test_no_schema_is_trusted(tmp_path: Path) -> None:

@@ -21,6 +21,9 @@ _APPLICATION = slice(68, 72)
 _VERSIONS = 18
 """Where a SQLite file tells how it is to be written and read: two bytes, 1 each, or 2 each for WAL."""
 
+#: bytes of a text, a blob or a row: far more than any of ours takes
+LONGEST_VALUE = 64 * 2**20
+
 #: what timnet itself keeps: before a migration, a repair, a restore
 AUTOMATIC = "before-"
 #: what ``timnet registry backup`` makes where no file is named
@@ -134,10 +137,12 @@ def copy_into(source: sqlite3.Connection, stream: BinaryIO) -> None:
 def connected(uri: str, timeout: float = 5.0) -> sqlite3.Connection:
     """A connection that begins no transaction by itself.
 
-    Its schema, which may be somebody else's, can call no function that does more than reckon.
+    Its schema, which may be somebody else's, can call no function that does more than reckon, and no value in it may
+    be longer than :data:`LONGEST_VALUE`.
     """
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=timeout)
     connection.execute("PRAGMA trusted_schema = OFF")
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
     return connection
 
 

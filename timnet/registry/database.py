@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -307,24 +307,35 @@ def _check_kind(path: Path) -> int:
         connection.execute("BEGIN")  # one snapshot: another process may just now make this registry
         version = _version(connection)
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
-        objects = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+        empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        stranger = _stranger(connection) if application == APPLICATION_ID and version <= len(MIGRATIONS) else ""
     finally:
         connection.close()
-    if objects and application != APPLICATION_ID:
+    if not empty and application != APPLICATION_ID:
         raise RegistryError(f"{path} is a SQLite database but not a timnet registry; name another with --db")
     _refuse_newer(path, version)
-    _refuse_strangers(path, objects)
+    if stranger:
+        raise RegistryError(
+            f"{path}: the {stranger} is not timnet's and could change what is read or written; "
+            "drop it, or name another registry with --db"
+        )
     return version
 
 
-def _refuse_strangers(path: Path, objects: Iterable[tuple[str, str]]) -> None:
-    """A trigger does what it likes at each write, and a view in a table's place computes for ever at each reading."""
-    for kind, name in objects:
-        if kind == "trigger" or (kind == "view" and name.casefold() in _TABLES):
-            raise RegistryError(
-                f"{path}: the {kind} {clean(name[:80])} is not timnet's and could change what is read or written; "
-                "drop it, or name another registry with --db"
-            )
+def _stranger(connection: sqlite3.Connection) -> str:
+    """What the schema has and no timnet has made, if it could do harm, or "".
+
+    A trigger does what it likes at each write; a view or a module in a table's place, and a column that is reckoned,
+    can go on for ever, or grow without end, at each reading.
+    """
+    for kind, name, page in connection.execute("SELECT type, name, rootpage FROM sqlite_master"):
+        if kind == "trigger" or (not page and name.casefold() in _TABLES):
+            return f"{'table' if kind == 'table' else kind} {clean(name[:80])}"
+    reckoned = connection.execute(
+        "SELECT one.name, inside.name FROM sqlite_master AS one, pragma_table_xinfo(one.name) AS inside "
+        "WHERE one.type = 'table' AND one.rootpage AND inside.hidden > 1"
+    ).fetchone()
+    return f"column {clean(reckoned[1][:80])} of {clean(reckoned[0][:80])}" if reckoned else ""
 
 
 def _refuse_newer(path: Path, version: int) -> None:

@@ -17,6 +17,7 @@ _DAMAGED = (
     "not a database", "malformed", "Could not decode to UTF-8", "unsupported file format", "no such table",
     "no such column", "may not be modified", "no such module", "no such function", "unsafe use of",
     "already exists", "duplicate column name", "FOREIGN KEY constraint failed",
+    "string or blob too big",
 )  # fmt: skip
 #: what making a record of a row raises where the row holds what no timnet has written
 _STRANGE = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
