@@ -41,11 +41,15 @@ def test_every_row_is_tested_once_and_trained_on_otherwise(n, folds, seed):
         assert n // folds <= len(fold.test) <= -(-n // folds)
 
 
-def test_the_folds_of_emodb_s_published_seed_are_scikit_learn_s():
+@pytest.mark.parametrize(
+    ("n", "folds", "seed"), [(535, 10, 46), (5, 5, 0), (23, 4, 2**32 - 1), (1200, 7, 16), (2, 2, 1)]
+)
+def test_random_folds_are_scikit_learn_s(n, folds, seed):
+    """With 535 rows, 10 folds and seed 46 they are those that were published for EMODB."""
     from sklearn.model_selection import KFold
 
-    published = list(KFold(10, shuffle=True, random_state=46).split(range(535)))
-    for fold, (train, test) in zip(make_folds("random", rows(535), 10, 46), published, strict=True):
+    expected = list(KFold(folds, shuffle=True, random_state=seed).split(range(n)))
+    for fold, (train, test) in zip(make_folds("random", rows(n), folds, seed), expected, strict=True):
         np.testing.assert_array_equal(fold.train, train)
         np.testing.assert_array_equal(fold.test, test)
 
