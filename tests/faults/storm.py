@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import itertools
-import math
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.faults.lives import Found, Life, Moment, Part, found_of, in_words, plan
 from tests.support import REPOSITORY
-from timnet.records import CHECK_KINDS, Attempt, EventKind, Run, RunState
+from timnet.records import CHECK_KINDS, EventKind, Run, RunState
 from timnet.registry import Registry
 
-LOOK_SECONDS = 0.02
-GIVE_UP_SECONDS = 900.0
+LOOK_SECONDS = 0.005
+PATIENCE_SECONDS = 2400.0
+"""A machine with much else to do is slow; one that never comes to an end must be told."""
+
 WORKER = """
 import sys
 from timnet.queue import liveness, worker
@@ -75,93 +78,161 @@ class Seen:
     """Attempts that ended so; the end of a worker, or of what it forks from, ends several."""
     workers_killed: int = 0
     forking_killed: int = 0
+    found: Counter[Found] = field(default_factory=Counter)
     owners: int = 0
     """The most processes of one run at a time."""
     unreadable: list[str] = field(default_factory=list)
     read: int = 0
+    """Resume points that were read after a kill, beside those that the next process reads."""
+    resumed: int = 0
+    """Attempts that went on from a resume point."""
+    epochs: int = 0
+    """Epochs that were computed, some of them more than once."""
     seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills ({in_words(self.found)}), of them {self.workers_killed} of the worker and "
+            f"{self.forking_killed} of the process that they are forked from; {self.crashed} attempts ended so, "
+            f"{self.resumed} went on from a resume point, {self.read} resume points read, {self.epochs} epochs "
+            f"computed, {self.seconds:.0f} s"
+        )
+
+
+@dataclass
+class Victim:
+    """A training process: whose it is, since when it is seen, and when it is to die, as far as that is known."""
+
+    uid: str
+    attempt: int
+    born: float
+    due: float | None = None
 
 
 @dataclass
 class Storm:
-    """Kills until ``target`` processes are dead or ``seconds`` are over, then lets the queue come to its end.
+    """Kills ``target`` processes at planned moments, then lets the queue come to its end.
 
-    A training process dies up to ``span`` seconds after it was forked. Of ten kills one is of the process that it was
-    forked from, of twenty one of the worker.
+    Of ``others`` kills one is of the process that it was forked from, or of the worker, in turn.
     """
 
     db: Path
     cache: Path
     module: str
     target: int
-    span: float
-    seconds: float
+    life: Life
+    epochs: int
     jobs: int = 2
-    dice: random.Random = field(default_factory=lambda: random.Random(7))
+    others: int = 10
+    patience: float = PATIENCE_SECONDS
+    dice: random.Random = field(default_factory=random.Random)
     seen: Seen = field(default_factory=Seen)
-    doom: dict[int, float] = field(default_factory=dict)
-    whose: dict[int, str | None] = field(default_factory=dict)
+    alive: dict[int, Victim] = field(default_factory=dict)
 
     def rage(self) -> Seen:
         """Do it; the queue is empty afterwards."""
         began = time.monotonic()
-        worker = start_worker(self.db, self.cache, self.module, self.jobs)
-        try:
-            while worker.poll() is None or self._waits():
-                over = time.monotonic() - began
-                assert over < self.seconds + GIVE_UP_SECONDS, f"the queue does not come to its end; {self._said()}"
-                if worker.poll() is not None:
-                    worker = start_worker(self.db, self.cache, self.module, self.jobs)
-                self._look(worker, killing=over < self.seconds and self.seen.kills < self.target)
-                time.sleep(LOOK_SECONDS)
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-            worker.wait()
-        self.seen.seconds = round(time.monotonic() - began, 1)
-        with Registry.open(self.db) as registry:
-            attempts = [one for run in registry.runs.ls() for one in registry.results.attempts(run.id)]
-        self.seen.crashed = sum(one.outcome == "crashed" for one in attempts)
+        with Registry.open_read_only(self.db) as registry:
+            self.moments = plan([run.uid for run in registry.runs.ls()], self.target, self.epochs, self.dice)
+            worker = start_worker(self.db, self.cache, self.module, self.jobs)
+            try:
+                while worker.poll() is None or self._waits(registry):
+                    assert time.monotonic() - began < self.patience, self._late()
+                    if worker.poll() is not None:
+                        worker = start_worker(self.db, self.cache, self.module, self.jobs)
+                    self._look(worker, registry)
+                    time.sleep(LOOK_SECONDS)
+            finally:
+                if worker.poll() is None:
+                    worker.kill()
+                worker.wait()
+            self.seen.seconds = time.monotonic() - began
+            self._count(registry)
+        assert self.seen.kills == self.target, f"the queue came to its end after {self._so_far()}"
         return self.seen
 
-    def _waits(self) -> bool:
-        with Registry.open(self.db) as registry:
-            counts = registry.runs.counts()
+    def _so_far(self) -> str:
+        return f"{self.seen.kills} of {self.target} kills ({in_words(self.seen.found)})"
+
+    def _late(self) -> str:
+        said = (self.db.parent / "worker.txt").read_text(errors="replace")[-2000:]
+        return f"{self._so_far()} in {self.patience:.0f} s, and the queue is not at its end; its worker said: {said}"
+
+    def _waits(self, registry: Registry) -> bool:
+        counts = registry.runs.counts()
         return bool(counts[RunState.QUEUED] or counts[RunState.RUNNING])
 
-    def _said(self) -> str:
-        return (self.db.parent / "worker.txt").read_text(errors="replace")[-2000:]
-
-    def _look(self, worker: subprocess.Popen[bytes], *, killing: bool) -> None:
+    def _look(self, worker: subprocess.Popen[bytes], registry: Registry) -> None:
         warm = children_of(worker.pid)
-        alive = [pid for one in warm for pid in children_of(one)]
-        for pid in alive:
-            self.doom.setdefault(pid, time.monotonic() + self.dice.uniform(0, self.span))
-            if self.whose.get(pid) is None:
-                self.whose[pid] = run_of(pid)
-        runs = [self.whose[pid] for pid in alive if self.whose[pid]]
-        self.seen.owners = max([self.seen.owners, *(runs.count(run) for run in runs)])
-        for pid in alive:
-            if killing and time.monotonic() > self.doom[pid] and self.seen.kills < self.target:
+        self._see([pid for one in warm for pid in children_of(one)], registry)
+        for pid, victim in self.alive.items():
+            if self._is_due(victim):
                 self._kill(pid, warm, worker)
+                self._look_at_the_dead(victim, registry)
+                del self.alive[pid]
                 return
 
+    def _see(self, pids: list[int], registry: Registry) -> None:
+        """Who lives now, and how far each run has come."""
+        rows = registry.db.tuples("SELECT uid, epoch, attempt, state FROM runs")
+        self.come_to = {uid: epoch for uid, epoch, _, _ in rows}
+        attempts = {uid: attempt for uid, _, attempt, _ in rows}
+        self.alive = {pid: victim for pid, victim in self.alive.items() if pid in pids}
+        for pid in pids:
+            if pid not in self.alive and (uid := run_of(pid)) is not None:
+                self.alive[pid] = Victim(uid, attempts[uid], time.monotonic())
+        owned = Counter(victim.uid for victim in self.alive.values())
+        self.seen.owners = max([self.seen.owners, *owned.values()])
+        self._pass_on({uid for uid, _, _, state in rows if state == RunState.DONE})
+
+    def _pass_on(self, done: set[str]) -> None:
+        """A run that came to its end a moment too early leaves its moments to another one."""
+        for uid in done:
+            left, self.moments[uid] = self.moments[uid], []
+            for _ in left:
+                others = [other for other in self.moments if other not in done]
+                if others:
+                    heir = min(others, key=lambda other: self.come_to[other])
+                    epoch = self.dice.randint(self.come_to[heir], self.epochs - 1)
+                    self.moments[heir].append(Moment(epoch, Part.EPOCHS, self.dice.random()))
+                    self.moments[heir].sort(key=lambda one: one.epoch)
+
+    def _is_due(self, victim: Victim) -> bool:
+        if not self.moments[victim.uid]:
+            return False
+        moment, now = self.moments[victim.uid][0], time.monotonic()
+        if victim.due is None:
+            if moment.part is Part.BEGIN:
+                victim.due = victim.born + moment.share * self.life.begin
+            elif self.come_to[victim.uid] >= moment.epoch:
+                span = self.life.end if moment.part is Part.END else self.life.epoch
+                # one that is past it already must come through its beginning first
+                late = now - victim.born < self.life.begin
+                victim.due = now + moment.share * (span + (self.life.begin if late else 0))
+        return victim.due is not None and now >= victim.due
+
     def _kill(self, pid: int, warm: list[int], worker: subprocess.Popen[bytes]) -> None:
-        number = self.seen.kills = self.seen.kills + 1
-        uid = self.whose[pid]
-        self.doom[pid] = math.inf  # it may be listed for a while, and must not count twice
-        if number % 20 == 10:
+        number = self.seen.kills + 1
+        if number % (2 * self.others) == self.others:
             self.seen.workers_killed += 1
             worker.kill()
             worker.wait()
-        elif number % 10 == 5:
+        elif number % self.others == self.others // 2:
             self.seen.forking_killed += 1
             os.kill(warm[0], signal.SIGKILL)
         else:
             with suppress(ProcessLookupError):  # it ended by itself a moment ago
                 os.kill(pid, signal.SIGKILL)
-        if uid is not None:
-            self._read_resume_points(uid)
+        while is_there(pid):
+            time.sleep(LOOK_SECONDS / 10)
+
+    def _look_at_the_dead(self, victim: Victim, registry: Registry) -> None:
+        if registry.db.tuples("SELECT state FROM runs WHERE uid = ?", (victim.uid,)) == [(RunState.DONE,)]:
+            return  # nobody was killed: it had come to its end
+        del self.moments[victim.uid][0]
+        self.seen.kills += 1
+        self.seen.found[found_of(registry, victim.uid, victim.attempt, self.epochs)] += 1
+        self._read_resume_points(victim.uid)
 
     def _read_resume_points(self, uid: str) -> None:
         for path in (self.db.parent / "runs" / uid / "checkpoints").glob("epoch-*.npz"):
@@ -174,6 +245,22 @@ class Storm:
                 continue
             except Exception as error:
                 self.seen.unreadable.append(f"{path.name}: {error!r}")
+
+    def _count(self, registry: Registry) -> None:
+        for run in registry.runs.ls():
+            attempts = registry.results.attempts(run.id)
+            self.seen.crashed += sum(one.outcome == "crashed" for one in attempts)
+            self.seen.resumed += sum(one.kind == EventKind.RESUMED for one in registry.results.events(run.id))
+            log = registry.paths.run(run.uid).log.read_text(errors="replace")
+            self.seen.epochs += len(re.findall(r"^\S+ epoch \d+/", log, re.MULTILINE))
+
+
+def is_there(pid: int) -> bool:
+    """Whether a process is more than an entry that nobody has collected yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def outcome(registry: Registry, run: Run) -> dict[str, Any]:
@@ -197,12 +284,6 @@ def outcome(registry: Registry, run: Run) -> dict[str, Any]:
         "kept": sorted((c.kind, c.epoch, c.metric, c.value) for c in registry.results.checkpoints(run.id)),
         "files": sorted(path.relative_to(paths.folder).as_posix() for path in paths.folder.rglob("*")),
     }
-
-
-def seconds_of(attempt: Attempt) -> float:
-    """How long an attempt that has ended took."""
-    assert attempt.ended is not None
-    return (datetime.fromisoformat(attempt.ended) - datetime.fromisoformat(attempt.started)).total_seconds()
 
 
 def attempts_in_turn(registry: Registry, run: Run) -> None:

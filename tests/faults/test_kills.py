@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
+import itertools
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import pytest
 
-from tests.faults.storm import Seen, Storm, attempts_in_turn, outcome, seconds_of, start_worker
+from tests.faults.lives import Found, life_of
+from tests.faults.storm import Seen, Storm, attempts_in_turn, outcome, start_worker
 from tests.support import add_corpus, add_experiment
 from tests.training.conftest import make_corpus
 from timnet.corpora.service import add_corpus as register
@@ -24,9 +26,6 @@ pytestmark = pytest.mark.skipif(not warm.possible(), reason="this system does no
 PRETENDED = "tests.faults.pretend"
 REAL = "timnet.training.warm"
 KILLS, FOLDS = 200, 10
-SECONDS_A_FOLD = 40
-"""Each is trained undisturbed too, so with little time there are fewer."""
-
 SMALL = {"tabs": 2, "filters": 4, "batch_size": 4, "check_every": 3, "dropout": 0.3}
 
 
@@ -54,9 +53,9 @@ def real(db: Path, experiments: int, folds: int, epochs: int) -> None:
 
 @dataclass(frozen=True)
 class Story:
-    """What is queued, by what it is trained, how many are killed and for how long.
+    """What is queued, by what it is trained, how many at once, and how many are killed.
 
-    ``lives``: how long a process lives at most, in lives of an undisturbed one.
+    ``others``: of so many kills one is of the worker or of what it forks from.
     """
 
     queue: Callable[[Path, int, int, int], None]
@@ -65,9 +64,8 @@ class Story:
     folds: int
     epochs: int
     kills: int
-    seconds: float
-    lives: float = 1.0
-    jobs: int = 2
+    jobs: int
+    others: int = 10
 
 
 def compare(undisturbed: Path, disturbed: Path, epochs: int) -> None:
@@ -85,52 +83,59 @@ def compare(undisturbed: Path, disturbed: Path, epochs: int) -> None:
 def storm(place: Path, story: Story) -> Seen:
     """The same queue twice: left alone, and killed."""
     for name in ("quiet", "killed"):
-        (place / name).mkdir()
+        (place / name).mkdir(parents=True)
         story.queue(place / name / "runs.db", story.experiments, story.folds, story.epochs)
-    quiet = place / "quiet" / "runs.db"
-    assert start_worker(quiet, place / "cache", story.module, 2).wait(timeout=900) == 0
+    quiet, killed = (place / name / "runs.db" for name in ("quiet", "killed"))
+    assert start_worker(quiet, place / "cache", story.module, story.jobs).wait(timeout=900) == 0
     with Registry.open(quiet) as registry:
-        life = median(seconds_of(registry.results.attempts(run.id)[0]) for run in registry.runs.ls())
-    killed = place / "killed" / "runs.db"
+        life = life_of(registry)
     seen = Storm(
-        killed,
-        place / "cache",
-        story.module,
-        story.kills,
-        life * story.lives,
-        story.seconds,
-        story.jobs,
-        dice=random.Random(),
-    ).rage()
+        killed, place / "cache", story.module, story.kills, life, story.epochs, story.jobs, story.others
+    ).rage()  # fmt: skip
     compare(quiet, killed, story.epochs)
     assert seen.owners == 1
     assert seen.unreadable == []
+    assert seen.epochs >= story.experiments * story.folds * story.epochs
     return seen
 
 
 def test_runs_killed_at_random_moments_end_with_the_same_bits(swift: Path) -> None:
-    seen = storm(swift, Story(pretended, PRETENDED, 1, 3, 40, kills=10, seconds=60, lives=0.3))
-    assert seen.kills >= 5
-    assert seen.crashed >= 4
-    assert seen.forking_killed == 1
+    seen = storm(swift, Story(pretended, PRETENDED, 1, 3, 40, kills=10, jobs=2))
+    assert seen.forking_killed == seen.workers_killed == 1
     assert seen.read
+    assert seen.resumed
 
 
-@pytest.mark.chaos(weight=2)
+def storms(place: Path, story: Story, seconds: float) -> Iterator[Seen]:
+    """One storm after the other for as long as there is time, and one in any case."""
+    began = time.monotonic()
+    for number in itertools.count():
+        yield storm(place / str(number), story)
+        shutil.rmtree(place / str(number))
+        if (time.monotonic() - began) * (number + 2) / (number + 1) > seconds:
+            return
+
+
+def check_parts(seen: Seen) -> None:
+    """Every part of a life was hit, so resume points of every kind were needed."""
+    assert set(seen.found) == set(Found)
+    assert seen.resumed > KILLS / 2
+    assert seen.workers_killed
+    assert seen.forking_killed
+
+
+@pytest.mark.chaos
 def test_200_kills_over_20_runs_with_a_pretended_network(
     swift: Path, seconds: float, figure: Callable[[str], None]
 ) -> None:
-    seen = storm(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, seconds=seconds, lives=0.8, jobs=4))
-    figure(str(seen))
-    assert seen.kills > KILLS / 10
+    for seen in storms(swift, Story(pretended, PRETENDED, 2, FOLDS, 60, kills=KILLS, jobs=4), seconds):
+        figure(f"{2 * FOLDS} runs, {seen}")
+        check_parts(seen)
 
 
 @pytest.mark.engine
 @pytest.mark.chaos(weight=6)
-def test_as_many_kills_as_there_is_time_for_with_real_training(
-    swift: Path, seconds: float, figure: Callable[[str], None]
-) -> None:
-    folds = max(2, min(FOLDS, int(seconds // SECONDS_A_FOLD)))
-    seen = storm(swift, Story(real, REAL, 2, folds, 12, kills=KILLS, seconds=seconds))
-    figure(f"{2 * folds} runs, {seen}")
-    assert seen.kills > 0
+def test_200_kills_over_20_runs_with_real_training(swift: Path, seconds: float, figure: Callable[[str], None]) -> None:
+    for seen in storms(swift, Story(real, REAL, 2, FOLDS, 40, kills=KILLS, jobs=2, others=20), seconds):
+        figure(f"{2 * FOLDS} runs, {seen}")
+        check_parts(seen)
