@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -45,7 +46,11 @@ class Cluster:
         self.process.stdin.flush()
         self.about = _line(self.process)
 
-    def folders(self, registry: str) -> list[Path]:
+    def place(self, node: int) -> Path:
+        """Where a node keeps attempts: a folder for each registry."""
+        return self.folder / f"n{node}" / f"timnet-{os.getuid()}"
+
+    def places(self, registry: str) -> list[Path]:
         """Where the nodes keep attempts of a registry."""
         return [path for path in sorted(self.folder.glob(f"n*/timnet-*/{registry}")) if path.is_dir()]
 

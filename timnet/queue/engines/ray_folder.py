@@ -175,7 +175,8 @@ def _fetch_run(
         settled &= _fetch(far, folder, name, stamp, known)
     if resume and settled:
         _drop_others(folder, ours)
-        known.resume_at = time.monotonic() + RESUME_SECONDS
+        if any(_resumes(name) for name in ours):
+            known.resume_at = time.monotonic() + RESUME_SECONDS
     return True
 
 
