@@ -325,8 +325,110 @@ class Migration(Operation):
             connection.close()
 
 
+class Restore(Operation):
+    """``timnet registry restore`` over a registry whose last rows are in SQLite's log alone."""
+
+    half_written = ".runs.db.[0-9]*.tmp"
+
+    def __init__(self, folder: Path) -> None:
+        from timnet.care import restoring
+        from timnet.cli.app import command
+
+        super().__init__(folder)
+        command()  # parsed once, before the forks
+        # it only reads, every process there is, and each of its calls would be stepped through
+        restoring.open_in = lambda _db: []  # type: ignore[assignment]
+        self.made, self.present = folder.with_name("made"), folder.with_name("present")
+        self.made.mkdir()
+        self._make()
+        shutil.copytree(self.made, self.present)
+        self.old, self.backup = self._contents(self.made / "runs.db"), self._contents(self.made / "backup.db")
+        assert self.old != self.backup
+        self.spoil()
+
+    def _make(self) -> None:
+        from tests.support import add_corpus, add_experiment, start_next, train
+        from timnet.registry import Registry
+        from timnet.registry.backup import back_up
+
+        path = self.made / "runs.db"
+        with Registry.open(path) as registry:
+            add_experiment(registry, add_corpus(registry, utterances=14), folds=2)
+            train(registry, start_next(registry), 3)
+        back_up(path, self.made / "backup.db")
+        with Registry.open(path) as registry:
+            train(registry, 1, 6)
+            registry.experiments.note(1, "old")
+            shutil.copytree(self.made, self.made.with_name("open"), ignore=shutil.ignore_patterns("*-shm", "runs"))
+        shutil.rmtree(self.made)
+        self.made.with_name("open").rename(self.made)
+
+    def spoil(self) -> None:
+        """The registry stays as it is."""
+
+    def prepare(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self.present, self.folder)
+
+    def act(self) -> None:
+        from timnet.cli.app import run
+
+        db, source = str(self.folder / "runs.db"), str(self.folder / "backup.db")
+        assert run(["--db", db, "registry", "restore", source, "--yes", "--json"]) == 0
+
+    def is_new(self) -> bool:
+        found = self._contents(self.folder / "runs.db")
+        kept = [self._contents(path) for path in self.kept()]
+        assert all(one in (self.old, self.backup) for one in (found, *kept)), "neither the old nor the new"
+        assert found == self.old or self.old in kept, "what was there is lost"
+        return found == self.backup
+
+    def kept(self) -> list[Path]:
+        """What was kept of the registry before it was replaced."""
+        found = self.folder.glob("runs.db.before-restore-*")
+        return [path for path in found if not path.name.endswith(("-wal", "-shm"))]
+
+    def _contents(self, path: Path) -> Any:
+        """All rows, as whoever opens it next sees them; of copies, so that looking changes nothing."""
+        look = self.folder.with_name("look")
+        look.mkdir()
+        try:
+            for suffix in ("", "-wal"):
+                part = path.with_name(path.name + suffix)
+                if part.exists():
+                    shutil.copy(part, look / f"runs.db{suffix}")
+            connection = sqlite3.connect(look / "runs.db")
+            try:
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+                return list(connection.iterdump())
+            finally:
+                connection.close()
+        finally:
+            shutil.rmtree(look)
+
+
+class RestoreOverDamaged(Restore):
+    """The same over a registry that is damaged: its bytes are kept, with the log that goes with them."""
+
+    def spoil(self) -> None:
+        path = self.present / "runs.db"
+        self.old = b"damaged" + path.read_bytes()[7:], path.with_name("runs.db-wal").read_bytes()
+        path.write_bytes(self.old[0])
+
+    def is_new(self) -> bool:
+        path, kept = self.folder / "runs.db", self.kept()
+        logs = [one.with_name(one.name + "-wal") for one in (path, *kept)]
+        if path.read_bytes() != self.old[0]:
+            assert not logs[0].exists(), "the new one has the log of the old one"
+            assert self._contents(path) == self.backup, "neither the old nor the new"
+        assert any(one.read_bytes() == self.old[0] for one in (path, *kept)), "what was there is lost"
+        assert any(log.exists() and log.read_bytes() == self.old[1] for log in logs), "its log is lost"
+        return path.read_bytes() != self.old[0]
+
+
 OPERATIONS = {
     "file": File, "checkpoint": Checkpoint, "cache": Cache, "export": Export, "import": Import, "migration": Migration,
+    "restore": Restore, "restore-over-damaged": RestoreOverDamaged,
 }  # fmt: skip
 
 

@@ -19,9 +19,12 @@ from tests.support import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not stepping.possible(), reason="processes can be stepped on Linux alone")
 
-#: every how many-th call is tried; the long version tries all of the first four
-SHORT = {"file": 1, "checkpoint": 3, "cache": 3, "migration": 16, "import": 300}
-LONG = {"file": 1, "checkpoint": 1, "cache": 1, "migration": 1, "export": 5, "import": 40}
+#: every how many-th call is tried; the long version tries all but of the import
+SHORT = {"file": 1, "checkpoint": 3, "cache": 3, "migration": 16, "import": 300, "restore": 16}
+LONG = {
+    "file": 1, "checkpoint": 1, "cache": 1, "migration": 1, "export": 1, "import": 10, "restore": 1,
+    "restore-over-damaged": 1,
+}  # fmt: skip
 
 
 def step_through(place: Path, operation: str, every: int) -> dict[str, int]:
