@@ -213,7 +213,7 @@ def test_a_claim_without_room_lets_go_of_the_run_s_lock(tmp_path: Path) -> None:
     with Registry.open(tmp_path / "runs.db") as registry:
         add_experiment(registry, add_corpus(registry), folds=2)
         registry.db.connection.execute(
-            "CREATE TRIGGER no_room BEFORE INSERT ON attempts BEGIN SELECT raise(FAIL, 'no room'); END"
+            "CREATE TEMP TRIGGER no_room BEFORE INSERT ON attempts BEGIN SELECT raise(FAIL, 'no room'); END"
         )
         paths = registry.paths.run(registry.runs.get("1.1").uid)
 

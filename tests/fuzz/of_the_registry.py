@@ -35,6 +35,17 @@ HOSTILE = (
     "1e999",
     "runs/../../secret", "\0", "9" * 5000, "workers", "-1", "'; DROP TABLE runs; --",
 )  # fmt: skip
+SHAPES = (
+    'CREATE TRIGGER "\x1b[2J" AFTER UPDATE ON "{table}" BEGIN DELETE FROM corpora; END',
+    'CREATE VIEW mine AS SELECT * FROM "{table}"', 'ALTER TABLE "{table}" RENAME TO "was\x1b[2J"',
+    'ALTER TABLE "{table}" DROP COLUMN "{column}"', 'ALTER TABLE "{table}" RENAME COLUMN "{column}" TO "was\x1b[2J"',
+    'ALTER TABLE "{table}" ADD COLUMN more AS (hex(zeroblob(300000000)))', 'DROP TABLE "{table}"',
+    'ALTER TABLE "{table}" ADD COLUMN more CHECK (length(hex(zeroblob(300000000))) = 1)',
+    'CREATE TABLE others (id REFERENCES "{table}" ("{column}"))', 'INSERT INTO "{table}" SELECT * FROM "{table}"',
+    'CREATE UNIQUE INDEX once ON "{table}" ("{column}")', 'DELETE FROM "{table}"', "DROP INDEX runs_by_state",
+    "PRAGMA user_version = 0", "PRAGMA user_version = 1", "PRAGMA user_version = 3", "PRAGMA user_version = 99",
+    "PRAGMA application_id = 0", "PRAGMA encoding = 'UTF-16'",
+)  # fmt: skip
 NUMBERS = (-1, 0, 2**63 - 1, -(2**63), 10**9, 1e308, -1e308, float("inf"), None)
 
 
@@ -60,15 +71,28 @@ def _change(data: bytes, random: Random, reader: Reader) -> bytes:
         connection.deserialize(data[:18] + b"\1\1" + data[20:])  # in memory it has no log
         connection.execute("PRAGMA ignore_check_constraints = ON")
         for _ in range(random.choice((1, 1, 2, 3))):
-            _spoil(connection, random)
+            (_reshape if random.random() < 0.1 else _spoil)(connection, random)
         return connection.serialize()
 
 
-def _spoil(connection: sqlite3.Connection, random: Random) -> None:
+def _reshape(connection: sqlite3.Connection, random: Random) -> None:
+    """Another schema than any timnet's."""
+    table, column = _column(connection, random)[:2]
+    with suppress(sqlite3.Error):  # what cannot be
+        connection.execute(random.choice(SHAPES).format(table=table, column=column))
+
+
+def _column(connection: sqlite3.Connection, random: Random) -> tuple[str, str, str]:
+    """A table, a column of it, and the column's type."""
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-    table = random.choice([name for name in tables if not name.startswith("sqlite_")])
-    columns = list(connection.execute(f"PRAGMA table_info({table})"))
-    _, column, kind, *_ = random.choice(columns)
+    table = random.choice([name for name in tables if not name.startswith("sqlite_")] or ["runs"])
+    columns = list(connection.execute(f'PRAGMA table_info("{table}")'))
+    _, column, kind, *_ = random.choice(columns) if columns else (0, "id", "TEXT")
+    return table, column, kind
+
+
+def _spoil(connection: sqlite3.Connection, random: Random) -> None:
+    table, column, kind = _column(connection, random)
     if kind == "TEXT" and random.random() < 0.15:
         value, expression = b"\xff\xfe\xed\xa0\x80", "CAST(? AS TEXT)"
     elif kind == "TEXT":

@@ -209,8 +209,26 @@ def test_a_schema_that_is_older_than_it_says_is_told_in_one_line(tmp_path: Path)
     filled_registry(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    with pytest.raises(RegistryError, match=r"not a readable registry \(table cursors already exists\)"):
+    with pytest.raises(RegistryError, match=r"another schema than timnet's \(table cursors already exists\)"):
         Registry.open(path)
+
+
+@pytest.mark.parametrize(
+    ("statement", "change"),
+    [
+        ("CREATE TABLE others (id REFERENCES predictions (truth))", lambda registry: registry.experiments.delete(1)),
+        ("DROP INDEX runs_hidden", lambda registry: registry.pages.count()),
+    ],
+)
+def test_what_another_schema_forbids_is_told_in_one_line(
+    tmp_path: Path, statement: str, change: Callable[[Registry], object]
+) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+    with Registry.open(path) as registry, pytest.raises(RegistryError, match="has another schema than timnet's"):
+        change(registry)
 
 
 def test_rows_of_others_that_refer_to_ours_keep_them_in_one_line(tmp_path: Path) -> None:

@@ -167,10 +167,13 @@ def unsound(connection: sqlite3.Connection, limit: int = 100) -> list[str]:
     lines = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({limit})")]
     if lines != ["ok"]:
         return [part for line in lines for part in line.splitlines() if not part.startswith("*** ")] or lines
-    return [
-        f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there"
-        for row in connection.execute("PRAGMA foreign_key_check").fetchmany(limit)
-    ]
+    try:
+        dangling = connection.execute("PRAGMA foreign_key_check").fetchmany(limit)
+    except sqlite3.OperationalError as error:
+        if "foreign key mismatch" not in str(error):
+            raise
+        return [str(error)]
+    return [f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there" for row in dangling]
 
 
 def _path_of(connection: sqlite3.Connection) -> str:
