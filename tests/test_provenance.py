@@ -468,7 +468,7 @@ def test_older_experiments_do_not_know_and_damaged_rows_say_so(registry: Registr
     made = add_experiment(registry, corpus)
     assert registry.experiments.code(made.id) is None
     assert run_details(registry, registry.runs.get("1.1"))["code"] is None
-    for row in ("{", "[]", json.dumps({**CODE.to_dict(), "timnet": "\x1b"})):
+    for row in ("{", "[]", "[" * 100_000, json.dumps({**CODE.to_dict(), "timnet": "\x1b"})):
         with registry.db.write():
             registry.db.connection.execute("UPDATE experiments SET code = ?", (row,))
         with pytest.raises(RegistryError, match="the code of experiment 1 cannot be read"):

@@ -159,7 +159,7 @@ class Check:
             ):
                 try:
                     read(json.loads(told))
-                except (ValueError, TypeError, KeyError, AttributeError, BadInput) as error:
+                except (ValueError, TypeError, KeyError, AttributeError, RecursionError, BadInput) as error:
                     text = f"experiment {row['id']}: {what} cannot be read ({type(error).__name__})"
                     found.append(Finding(Kind.CONFIG, text))
         return found
