@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from timnet.records import Run, RunState
-from timnet_tui.palette import GLYPHS, RGB, WANT_GLYPHS, Palette, heat, ink
+from timnet_tui.palette import RGB, WANT_GLYPHS, Palette, colour_of, glyph_of, heat, ink
 
 CELL = 5
 NO_RUN = " " * CELL
@@ -26,13 +26,13 @@ def cell(run: Run | None, colours: Palette) -> Cell:
     """How ``run`` looks in the grid; None is a fold that was never queued."""
     if run is None:
         return Cell(NO_RUN, colours.faint)
-    glyph = GLYPHS[run.state]
+    glyph = glyph_of(run)
     if run.state is RunState.DONE and run.uar is not None:
         background = heat(run.uar, colours)
         return Cell(f"{glyph}{score(run.uar)}", ink(background), background)
-    colour = colours.states[run.state]
-    if run.state is RunState.RUNNING:
+    if run.state is RunState.RUNNING and (not run.submitted or run.want):
         return _running(run, glyph, colours)
+    colour = colour_of(run, colours)
     done = f"{percent_done(run)}%" if run.epoch and run.state is not RunState.DONE else ""
     return Cell(f"{glyph}{done:>{CELL - 1}}", colour)
 

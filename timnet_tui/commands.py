@@ -27,7 +27,8 @@ def apply(db: Path, command: Command, keys: Sequence[str]) -> CommandEnded:
         changed = {one.key for one in outcomes}
         concerned = tuple(run for run in before if run.key in changed)
         undo = Undo(f"the {command}", partial(unapply, db, command, concerned)) if concerned else None
-        return CommandEnded(wording.outcome(outcomes, passed), failed=not outcomes, undo=undo)
+        said = "\n".join([wording.outcome(outcomes, passed), *service.heads_missing(registry, outcomes)])
+        return CommandEnded(said, failed=not outcomes, undo=undo)
 
     return attempt(db, job)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from timnet.records import RunState, Want
+from timnet.records import Run, RunState, Want
 
 if TYPE_CHECKING:
     from textual.theme import Theme
@@ -27,6 +27,9 @@ GLYPHS: Mapping[RunState, str] = {
     RunState.FAILED: "✗",
     RunState.CANCELLED: "⊘",
 }
+SUBMITTED = "▷"
+"""A run that waits in an engine of other machines: running to timnet, and not training."""
+
 WANT_GLYPHS: Mapping[Want, str] = {Want.PAUSE: "‖", Want.CANCEL: "⊘", Want.STOP: "·"}
 
 
@@ -54,6 +57,16 @@ class Palette:
     fill: RGB
     states: Mapping[RunState, RGB]
     heat: tuple[RGB, ...]
+
+
+def glyph_of(run: Run) -> str:
+    """The sign for where a run stands."""
+    return SUBMITTED if run.submitted else GLYPHS[run.state]
+
+
+def colour_of(run: Run, colours: Palette) -> RGB:
+    """The colour for where a run stands: what waits in an engine has that of what waits here."""
+    return colours.states[RunState.QUEUED if run.submitted else run.state]
 
 
 DARK = Palette(

@@ -115,7 +115,8 @@ def hold_all(db: Path) -> CommandEnded:
         told += [f"asked {_counted(len(held.asked), 'run')} to pause after the epoch"] if held.asked else []
         if not told:
             return CommandEnded("nothing to hold: all were asked to pause already", failed=True)
-        return CommandEnded(", ".join(told), undo=Undo("the queue", partial(release_all, db, held)))
+        said = "\n".join([", ".join(told), *service.unheard(registry, registry.runs.by_ids(held.asked))])
+        return CommandEnded(said, undo=Undo("the queue", partial(release_all, db, held)))
 
     return attempt(db, job)
 
@@ -135,6 +136,9 @@ def end_worker(db: Path, worker: Worker, *, drain: bool) -> CommandEnded:
 
     def job(registry: Registry) -> CommandEnded:
         service.stop_worker(registry, worker.uid, drain=drain)
+        if worker.engine != "local":
+            then = "after its jobs" if drain else "and its jobs go on"
+            return CommandEnded(f"the head of {worker.engine} ends {then}")
         when = "after its runs" if drain else "and gives its runs back"
         return CommandEnded(f"worker {worker.pid} ends {when}")
 

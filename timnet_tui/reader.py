@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from timnet.queue import liveness
-from timnet.queue.forecast import forecast
+from timnet.queue.forecast import at_once, forecast
+from timnet.queue.waiting import has_head
 from timnet.records import RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.load import load
@@ -198,10 +199,15 @@ class RegistryReader:
 
     def _read_load(self, registry: Registry, now: float) -> None:
         """What the strip says of the queue."""
-        taking = [worker for worker in self._snapshot.workers if worker.want is None]
-        depth = registry.runs.counts()
-        places = sum(worker.jobs for worker in taking) or depth[RunState.RUNNING]
-        self._keep(depth=tuple(depth.items()), forecast=forecast(load(registry.db), places))
+        depth, engines, workers = registry.runs.counts(), registry.runs.engines(), self._snapshot.workers
+        submitted = sum(waits for _, waits in engines.values())
+        places = at_once(workers) or depth[RunState.RUNNING] - submitted
+        self._keep(
+            depth=tuple(depth.items()),
+            submitted=submitted,
+            alone=tuple(engine for engine in engines if not has_head(engine, workers)),
+            forecast=forecast(load(registry.db), places),
+        )
         self._next_load = now + REST * (self._clock() - now)
 
     def _answer(self, registry: Registry, watch: Watch, now: float) -> None:

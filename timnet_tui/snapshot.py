@@ -26,6 +26,7 @@ class Health(StrEnum):
 class Snapshot:
     """The registry at one moment. ``taken`` is on the reader's clock; ``problem`` says what is wrong with it.
 
+    ``submitted`` of the running runs wait in engines of other machines; ``alone`` are those with runs and no head.
     Where it is not ``writable`` it can be looked at, but no command does anything.
     ``answer`` answers ``watch``, the question of the screen that asked last; None while there is none.
     """
@@ -42,6 +43,19 @@ class Snapshot:
     writable: bool = True
     problem: str = ""
     taken: float = 0.0
+    submitted: int = 0
+    alone: tuple[str, ...] = ()
+
+    @property
+    def standings(self) -> tuple[tuple[RunState | None, int], ...]:
+        """As ``depth``, but what is submitted apart from what trains, under None."""
+        found: list[tuple[RunState | None, int]] = []
+        for state, count in self.depth:
+            if state is RunState.RUNNING and self.submitted:
+                found += [(None, self.submitted), (state, max(0, count - self.submitted))]
+            else:
+                found.append((state, count))
+        return tuple(found)
 
     def count(self, state: RunState) -> int:
         """How many runs are in ``state``."""

@@ -13,6 +13,8 @@ from timnet.text import clean
 
 WANTED = {Want.PAUSE: "asked to pause", Want.CANCEL: "asked to cancel", Want.STOP: "asked to go back to the queue"}
 NAMES_AT_MOST = 4
+SUBMITTED = "submitted"
+"""In the place of a state: of a run that waits in an engine of other machines."""
 
 
 def percent(score: float | None, digits: int = 1) -> str:
@@ -22,7 +24,12 @@ def percent(score: float | None, digits: int = 1) -> str:
 
 def state_of(run: Run) -> str:
     """The state in words, with what has been asked of it."""
-    return f"{run.state}, {WANTED[run.want]}" if run.want else str(run.state)
+    return f"{standing_of(run)}, {WANTED[run.want]}" if run.want else standing_of(run)
+
+
+def standing_of(run: Run) -> str:
+    """The state in a word."""
+    return SUBMITTED if run.submitted else str(run.state)
 
 
 def selection_of(selection: str, *, optimistic: bool) -> str:
@@ -49,7 +56,7 @@ def outcome(outcomes: Sequence[Outcome], passed: Sequence[str]) -> str:
 
 def cancel_question(runs: Sequence[Run]) -> tuple[str, str] | None:
     """What to ask before cancelling, or None when no training is lost."""
-    training = [run for run in runs if run.state is RunState.RUNNING]
+    training = [run for run in runs if run.state is RunState.RUNNING and not run.submitted]
     if not training:
         return None
     if len(runs) == 1:

@@ -81,7 +81,7 @@ def test_workers_are_told_with_what_they_do(registry: Registry) -> None:
     [row] = look(registry, replace(WORKER, jobs=3, running=("2.3", "2.5"))).workers
     assert columns.doing(row) == "2.3 EMODB 12/20, 12s left; 2.5 EMODB 1/20, 28s left"
     cells = [columns.worker_cell(row, column, DARK).text for column in columns.WORKERS]
-    assert cells == ["77", "lab", "2/3", "works", columns.doing(row), "01-31 09:00"]
+    assert cells == ["77", "local", "lab", "2/3", "works", columns.doing(row), "01-31 09:00"]
     assert columns.doing(WorkerRow(WORKER)) == "nothing"
     assert columns.standing(replace(WORKER, want="drain")) == "drains"
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,15 +87,17 @@ def command_where_it_applies(
 
 
 def heads_missing(registry: Registry, outcomes: Sequence[Outcome]) -> list[str]:
-    """What to tell after a command where a wish is for runs elsewhere and no head passes it on; usually nothing.
+    """What to tell after a command; see :func:`unheard`."""
+    asked = {one.key for one in outcomes if one.intent}
+    return unheard(registry, [run for run in registry.runs.running() if run.key in asked]) if asked else []
+
+
+def unheard(registry: Registry, runs: Iterable[Run]) -> list[str]:
+    """What to tell where a wish is for runs elsewhere and no head passes it on; usually nothing.
 
     No head is started for it: one would hand waiting runs over as well, with an account, partition or address that
     nobody has named now.
     """
-    asked = {one.key for one in outcomes if one.intent}
-    if not asked:
-        return []
-    runs = [run for run in registry.runs.running() if run.key in asked]
     return [
         f"no head for {engine} lives; {'it' if count == 1 else f'{count} runs'} will hear of it when there is one: "
         f"{waiting.start_head(engine)}"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from timnet.records import Run, RunState, Worker
 
-HERE = frozenset({None, "local", "import"})
+HERE = frozenset({None, "", "local", "import"})
 """Engines whose runs need no head."""
 
 
@@ -28,7 +28,7 @@ def _explained(run: Run, workers: Sequence[Worker]) -> Run:
 def reason(run: Run, workers: Sequence[Worker]) -> str | None:
     """What ``run`` waits for, or None when it does not wait."""
     if run.submitted:
-        return run.waiting_for if has_head(run, workers) else f"{run.waiting_for} (when a head last looked)"
+        return run.waiting_for if has_head(run.engine, workers) else f"{run.waiting_for} (when a head last looked)"
     if run.state is RunState.PAUSED:
         return f"you to resume it: timnet queue resume {run.key}"
     if run.state is not RunState.QUEUED:
@@ -63,14 +63,15 @@ def whereabouts(run: Run) -> str:
 # heads
 
 
-def has_head(run: Run, workers: Iterable[Worker]) -> bool:
-    """Whether somebody looks after ``run``, as far as that needs somebody: its engine is here, or has a head."""
-    return run.engine in HERE or any(worker.engine == run.engine for worker in workers)
+def has_head(engine: str | None, workers: Iterable[Worker]) -> bool:
+    """Whether somebody looks after the runs of ``engine``, as far as that needs somebody: it is here, or has a head."""
+    return engine in HERE or any(worker.engine == engine for worker in workers)
 
 
 def without_head(runs: Iterable[Run], workers: Sequence[Worker]) -> Mapping[str, int]:
     """How many running runs of each engine nobody looks after: they go on, and no word of them comes in."""
-    return Counter(run.engine or "" for run in runs if run.state is RunState.RUNNING and not has_head(run, workers))
+    engines = (run.engine or "" for run in runs if run.state is RunState.RUNNING)
+    return Counter(engine for engine in engines if not has_head(engine, workers))
 
 
 def start_head(engine: str) -> str:

@@ -155,11 +155,14 @@ class Runs:
         """The runs that the registry believes are running."""
         return self._select("runs.state = 'running'")
 
-    def submitted(self) -> int:
-        """How many of the running ones wait in an engine of other machines (:attr:`timnet.records.Run.submitted`)."""
-        return self.db.number(
-            "SELECT count(*) FROM runs WHERE state = 'running' AND reason IS NOT NULL AND hidden = 0", ()
+    def engines(self) -> dict[str, tuple[int, int]]:
+        """For each engine with running runs, how many, and how many of them :attr:`timnet.records.Run.submitted`."""
+        rows = self.db.tuples(
+            "SELECT attempts.engine, count(*), sum(runs.reason IS NOT NULL) FROM runs JOIN attempts "
+            "ON attempts.run_id = runs.id AND attempts.attempt = runs.attempt "
+            "WHERE runs.state = 'running' AND runs.hidden = 0 GROUP BY attempts.engine"
         )
+        return {engine: (running, submitted) for engine, running, submitted in rows}
 
     def counts(self) -> dict[RunState, int]:
         """How many runs are in each state."""

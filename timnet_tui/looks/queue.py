@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from timnet.errors import BadInput
 from timnet.queue import waiting
-from timnet.queue.forecast import ONE_BY_ONE, Span, spans
+from timnet.queue.forecast import ONE_BY_ONE, Span, at_once, spans
 from timnet.records import Run, RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.lineup import Crowd, Left, Line
@@ -143,7 +143,8 @@ class QueueFollower:
         A short queue is gone through run by run. In a long one, what is ahead of the page is added up by kind; behind
         a filter it is not known then.
         """
-        trains = registry.lineup.left(RunState.RUNNING, RUNNING_AT_MOST)
+        begun = registry.lineup.left(RunState.RUNNING, RUNNING_AT_MOST)
+        trains, submitted = ([one for one in begun if one.submitted is waits] for waits in (False, True))
         filtered = bool(self._watch.filter_text.strip())
         queued = registry.runs.counts()[RunState.QUEUED] if filtered else line.counts[RunState.QUEUED]
         page = [run.id for run in line.runs if run.state is RunState.QUEUED]
@@ -154,14 +155,15 @@ class QueueFollower:
         elif page and not filtered:
             crowd = self._ahead(registry, max(0, line.first - line.counts[RunState.RUNNING]), queued)
             waits = registry.lineup.left_of(page)
-        places = sum(worker.jobs for worker in workers if worker.want is None)
         ends, later = spans(
             [_seconds(one, measured) for one in trains],
             [Share(0, one.runs, one.epochs, measured.get(one.kind)) for one in crowd],
             [_seconds(one, measured) for one in waits],
-            places,
+            at_once(workers),
+            [_seconds(one, measured) for one in submitted],
         )
-        return {one.run_id: span for one, span in zip((*trains, *waits), (*ends, *later), strict=True)}
+        every = (*trains, *submitted, *waits)
+        return {one.run_id: span for one, span in zip(every, (*ends, *later), strict=True)}
 
     def _ahead(self, registry: Registry, count: int, queued: int) -> list[Crowd]:
         """What waits ahead of a page. Read again when a run joins or leaves the queue: adding it up takes a while."""

@@ -14,9 +14,10 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from timnet.records import RunState
 from timnet_tui.actions import ACTIONS, Action, Place, at
 from timnet_tui.keymap import Keymap
-from timnet_tui.palette import GLYPHS, Palette, heat, ink, palette_of
+from timnet_tui.palette import GLYPHS, SUBMITTED, Palette, heat, ink, palette_of
 from timnet_tui.render import style
 
 STATES = {
@@ -110,6 +111,9 @@ def _signs(colours: Palette) -> Table:
     for state, glyph in GLYPHS.items():
         sign = Text(f"{glyph} {state}", style(colours.states[state], bold=True))
         table.add_row(sign, Text(STATES[state], style(colours.text)))
+        if state is RunState.QUEUED:
+            sign = Text(f"{SUBMITTED} submitted", style(colours.states[state], bold=True))
+            table.add_row(sign, Text("handed to Slurm or Ray, and waits there for a place", style(colours.text)))
     scale = Text()
     for score in range(20, 101, 10):
         background = heat(score / 100, colours)

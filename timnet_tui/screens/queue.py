@@ -15,15 +15,16 @@ from textual.widgets import Static
 from timnet.errors import BadInput
 from timnet.queue.forecast import duration
 from timnet.queue.plan import parse_numbers
+from timnet.queue.waiting import has_head, start_head, whereabouts
 from timnet.records import Run, RunState
 from timnet.registry.lineup import Move
 from timnet.settings import AUTO, MOST_JOBS, Jobs
 from timnet.text import clean
-from timnet_tui import commands, queueing
+from timnet_tui import commands, queueing, wording
 from timnet_tui.actions import Place, bindings
 from timnet_tui.looks.queue import QueuePage, QueueRow, QueueWatch, WorkerRow
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import GLYPHS, palette_of
+from timnet_tui.palette import GLYPHS, SUBMITTED, palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.listing import ListingScreen
 from timnet_tui.screens.type import TypeLine
@@ -144,10 +145,15 @@ class QueueScreen(ListingScreen):
         text = Text(no_wrap=True, overflow="ellipsis")
         if self.marks:
             text.append(f"● {len(self.marks):,} marked  ", style(colours.accent, bold=True))
-        for state, count in self._page.counts.items():
-            if count:
-                text.append(f"{GLYPHS[state]} {count:,} {state}  ", style(colours.states[state], bold=True))
         snapshot = self.timnet.snapshot
+        submitted = snapshot.submitted if snapshot is not None and not self._filter else 0
+        for state, count in self._page.counts.items():
+            training = count - submitted if state is RunState.RUNNING else count
+            if training > 0:
+                text.append(f"{GLYPHS[state]} {training:,} {state}  ", style(colours.states[state], bold=True))
+            if state is RunState.RUNNING and submitted:
+                waits = style(colours.states[RunState.QUEUED], bold=True)
+                text.append(f"{SUBMITTED} {submitted:,} {wording.SUBMITTED}  ", waits)
         if snapshot is not None and snapshot.forecast.seconds is not None:
             unmeasured = snapshot.forecast.unmeasured
             text.append(f"all done in {'over' if unmeasured else 'about'} {duration(snapshot.forecast.seconds)}")
@@ -156,8 +162,15 @@ class QueueScreen(ListingScreen):
             text.append("how long it takes is not measured yet", style(colours.faint))
         self.query_one("#about", Static).update(text)
         row = self.run_table.row
-        said = "" if row is None else f"{row.run.key} {_told(row.run)}"
+        said = "" if row is None else f"{row.run.key} {_told(row.run)}{self._unattended(row.run)}"
         self.query_one("#why", Static).update(Text(said, style(colours.faint)))
+
+    def _unattended(self, run: Run) -> str:
+        """What to do where a run goes on elsewhere and no head brings in what it does."""
+        workers = [row.worker for row in self._page.workers]
+        if run.state is not RunState.RUNNING or has_head(run.engine, workers):
+            return ""
+        return f"; no head brings in what it does: {start_head(clean(run.engine or ''))}"
 
     # for listings
 
@@ -332,7 +345,12 @@ class QueueScreen(ListingScreen):
 
     def _ask_stop(self, row: WorkerRow) -> None:
         question = None
-        if row.runs:
+        if row.worker.engine != "local":
+            question = (
+                f"Stop the head of {clean(row.worker.engine)}?",
+                f"Its {len(row.runs)} jobs go on without it, and the next head brings in what they do.",
+            )
+        elif row.runs:
             runs = ", ".join(one.run.key for one in row.runs)
             question = (
                 f"Stop worker {row.worker.pid}?",
@@ -364,6 +382,8 @@ def _told(run: Run) -> str:
     why = queue_columns.why(run)
     if run.state in (RunState.QUEUED, RunState.PAUSED) and run.want is None:
         return f"waits: {why}"
+    if run.submitted and run.want is None:
+        return f"waits: {why}; {clean(whereabouts(run))}"
     return f"is {run.state}: {why}" if why else f"is {run.state}"
 
 

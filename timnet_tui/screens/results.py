@@ -18,7 +18,7 @@ from timnet_tui import result_text, wording
 from timnet_tui.actions import Place, bindings
 from timnet_tui.looks.results import ResultsPage, ResultsWatch
 from timnet_tui.messages import CommandEnded
-from timnet_tui.palette import GLYPHS, Palette, palette_of
+from timnet_tui.palette import Palette, colour_of, glyph_of, palette_of
 from timnet_tui.render import style
 from timnet_tui.screens.base import RegistryScreen
 from timnet_tui.screens.choose import Choice, Choose
@@ -267,7 +267,7 @@ def _run_cell(run: Run, column: Column, colours: Palette) -> Cell:
         case "run":
             return Cell(run.key, bold=True)
         case "state":
-            return Cell(f"{GLYPHS[run.state]} {run.state}", colours.states[run.state])
+            return Cell(f"{glyph_of(run)} {wording.standing_of(run)}", colour_of(run, colours))
         case "uar":
             return Cell(wording.percent(run.uar), None if run.state is RunState.DONE else colours.faint)
         case "war":

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from timnet.evaluation.summary import Summary
 from timnet.queue.forecast import duration
+from timnet.queue.waiting import whereabouts
 from timnet.records import Checkpoint, RunState, TrainingConfig
 from timnet.text import clean
 from timnet_tui import wording
@@ -78,10 +79,11 @@ def _value_style(colours: Palette, urgent: bool) -> Style:
 def facts_of(detail: Detail) -> list[Fact]:
     """What the facts pane says, the most wanted first; what does not apply is left out."""
     run, experiment = detail.run, detail.experiment
-    where = " ".join(str(part) for part in (run.engine, run.host, run.pid and f"pid {run.pid}") if part)
     optional: list[tuple[str, str | None, bool]] = [
         ("state", wording.state_of(run), bool(run.want)),
-        ("waits for", run.waiting_for, run.state is RunState.QUEUED),
+        ("waits for", run.waiting_for, run.state in (RunState.QUEUED, RunState.RUNNING)),
+        ("where", whereabouts(run) if run.state is RunState.RUNNING else None, False),
+        ("no head", detail.alone, True),
         ("error", run.error, True),
         ("UAR / WAR", _scores(detail), False),
         ("epoch", _progress(detail), False),
@@ -93,7 +95,6 @@ def facts_of(detail: Detail) -> list[Fact]:
         ("preset", run.preset, False),
         ("seed", str(run.seed), False),
         ("attempt", f"{run.attempt}" + (f", {run.crashes} crashed" if run.crashes else ""), bool(run.crashes)),
-        ("process", where if run.state is RunState.RUNNING else None, False),
         ("source", experiment.source, False),
         ("tags", " ".join(run.tags), False),
         ("note", experiment.note, False),
@@ -144,7 +145,7 @@ def _progress(detail: Detail) -> str:
     text = f"{run.epoch}/{run.epochs}"
     if run.last_seconds is not None:
         text += f", {run.last_seconds:.2g} s each"
-        if run.state is RunState.RUNNING:
+        if run.state is RunState.RUNNING and not run.submitted:
             text += f", {duration(run.last_seconds * max(0, run.epochs - run.epoch))} left"
     return text
 

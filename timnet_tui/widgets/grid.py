@@ -287,5 +287,6 @@ class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
 def _first_choice(page: GridPage) -> tuple[int, ExperimentRow, int]:
     """What to look at first: a run that trains, else the first fold of the newest experiment."""
     rows = list(enumerate(page.rows, page.first))
-    training = ((place, row, run.fold) for place, row in rows for run in row.runs if run.state is RunState.RUNNING)
+    begun = [(place, row, run) for place, row in rows for run in row.runs if run.state is RunState.RUNNING]
+    training = ((place, row, run.fold) for place, row, run in begun if not run.submitted)
     return next(training, (*rows[0], 1))

@@ -7,7 +7,7 @@ from timnet.records import Run, RunState, Worker
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.looks.queue import QueueRow, WorkerRow
-from timnet_tui.palette import GLYPHS, Palette
+from timnet_tui.palette import Palette, colour_of, glyph_of
 from timnet_tui.widgets.table import Cell, Column
 
 RUNS = (
@@ -27,6 +27,7 @@ RUNS = (
 )
 WORKERS = (
     Column("pid", "worker", right=True, kept=True),
+    Column("engine", "engine", most=8),
     Column("host", "host", most=16),
     Column("busy", "busy", right=True),
     Column("standing", "state", most=8),
@@ -40,7 +41,7 @@ def run_cell(row: QueueRow, column: Column, colours: Palette) -> Cell:
     """A run of the queue."""
     run = row.run
     if column.key == "state":
-        return Cell(f"{GLYPHS[run.state]} {run.state}", colours.states[run.state])
+        return Cell(f"{glyph_of(run)} {wording.standing_of(run)}", colour_of(run, colours))
     if column.key == "why":
         return Cell(f" {why(run)}", colours.error if run.state is RunState.FAILED else colours.text)
     if column.key == "selection":
@@ -66,16 +67,19 @@ def why(run: Run) -> str:
     """What a run waits for; what was asked of one that trains; why one ended."""
     if run.want is not None:
         return wording.WANTED[run.want]
-    if run.state is RunState.RUNNING:
-        return f"trains on {clean(run.host)}" if run.host else "trains"
+    if run.state is RunState.RUNNING and not run.submitted:
+        job = f"{clean(run.engine or '')} job {clean(run.job)}" if run.job else ""
+        if run.node is None:
+            return f"{job} starts" if job else "trains"
+        return f"trains on {clean(run.node)}{f', {job}' if job else ''}"
     return clean(run.waiting_for or run.error or "")
 
 
 def starts(run: Run, span: Span) -> str:
     """In how long a run starts: a dash where nobody can tell."""
-    if run.state is RunState.RUNNING:
+    if run.state is RunState.RUNNING and not run.submitted:
         return "now"
-    if run.state is not RunState.QUEUED or span.start is None:
+    if run.state not in (RunState.QUEUED, RunState.RUNNING) or span.start is None:
         return "–"
     return "next" if span.start == 0 else duration(span.start)
 
@@ -94,6 +98,7 @@ def worker_cell(row: WorkerRow, column: Column, colours: Palette) -> Cell:
         return Cell(standing(worker), colours.warning if ending else colours.text)
     texts = {
         "pid": str(worker.pid),
+        "engine": clean(worker.engine),
         "host": clean(worker.host),
         "busy": f"{len(worker.running)}/{worker.jobs}",
         "doing": doing(row),
@@ -108,10 +113,14 @@ def standing(worker: Worker) -> str:
 
 
 def doing(row: WorkerRow) -> str:
-    """``2.3 EMODB 12/20, 12s left``, for each run that the worker is at."""
+    """``2.3 EMODB 12/20, 12s left``, for each run that the worker is at; how many wait in its engine."""
     told = []
     for one in row.runs:
         run = one.run
+        if run.submitted:
+            continue
         left = "" if one.span.end is None else f", {duration(one.span.end)} left"
         told.append(f"{run.key} {clean(run.corpus)} {run.epoch}/{run.epochs}{left}")
+    submitted = len(row.worker.submitted)
+    told += [f"{submitted} submitted"] if submitted else []
     return "; ".join(told) or "nothing"

@@ -10,7 +10,7 @@ from timnet.records import Run, RunState, TrainingConfig
 from timnet.text import clean
 from timnet_tui import wording
 from timnet_tui.looks.runs import APART, GroupRow, RunRow
-from timnet_tui.palette import GLYPHS, Palette, heat, ink
+from timnet_tui.palette import GLYPHS, Palette, colour_of, glyph_of, heat, ink
 from timnet_tui.widgets.table import Cell, Column
 
 SELECTION_MOST, TEXT_MOST, DATE = 24, 40, 16
@@ -53,6 +53,8 @@ COLUMNS: dict[str, Column] = {
         Column("priority", "prio", "in the queue", right=True, sort="priority"),
         Column("attempt", "try", "which attempt it is", right=True),
         Column("seconds", "s/epoch", "how long the last epoch took", right=True, sort="seconds"),
+        Column("engine", "engine", "what trains it: local, slurm, ray"),
+        Column("job", "job", "what it is in Slurm or Ray", most=14),
         Column("host", "host", "where it ran last"),
         Column("created", "created", "UTC", most=DATE, sort="created"),
         Column("updated", "updated", "UTC", most=DATE, sort="updated"),
@@ -72,7 +74,7 @@ def of_run(row: RunRow, column: Column, colours: Palette) -> Cell:
     """The cell of one run."""
     run, key = row.run, column.key
     if key == "run":
-        return Cell(f"{GLYPHS[run.state]} {run.key}", colours.states[run.state], bold=True)
+        return Cell(f"{glyph_of(run)} {run.key}", colour_of(run, colours), bold=True)
     if key in _SPECIAL:
         return _SPECIAL[key](run, colours)
     if key in OF_EXPERIMENT:
@@ -104,7 +106,7 @@ def _score(value: float | None, colours: Palette) -> Cell:
 
 
 def _state(run: Run, colours: Palette) -> Cell:
-    return Cell(wording.state_of(run), colours.warning if run.want else colours.states[run.state])
+    return Cell(wording.state_of(run), colours.warning if run.want else colour_of(run, colours))
 
 
 def _why(run: Run, colours: Palette) -> Cell:
@@ -130,7 +132,9 @@ _TEXTS: dict[str, Callable[[Run], str]] = {
     "priority": lambda run: str(run.priority),
     "attempt": lambda run: str(run.attempt),
     "seconds": lambda run: "–" if run.last_seconds is None else f"{run.last_seconds:.2f}",
-    "host": lambda run: clean(run.host or ""),
+    "engine": lambda run: clean(run.engine or ""),
+    "job": lambda run: clean(run.job or ""),
+    "host": lambda run: clean(run.node or ""),
     "created": lambda run: _date(run.created),
     "updated": lambda run: _date(run.updated),
 }

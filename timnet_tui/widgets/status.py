@@ -12,8 +12,9 @@ from textual.widget import Widget
 from timnet.queue.forecast import duration
 from timnet.records import RunState
 from timnet.text import clean
+from timnet_tui import wording
 from timnet_tui.machine import Machine
-from timnet_tui.palette import GLYPHS, Palette, palette_of
+from timnet_tui.palette import GLYPHS, SUBMITTED, Palette, palette_of
 from timnet_tui.render import fit, line_of, style
 from timnet_tui.snapshot import Health, Snapshot
 
@@ -61,7 +62,8 @@ class StatusStrip(Widget):
 def _told(snapshot: Snapshot) -> tuple[object, ...]:
     """What of a snapshot the strip tells."""
     one = snapshot
-    return one.db, one.problem, one.health, one.writable, one.workers, one.depth, one.forecast, one.machine
+    told = (one.db, one.problem, one.health, one.writable, one.workers, one.standings, one.alone)
+    return *told, one.forecast, one.machine
 
 
 def status(snapshot: Snapshot | None, width: int, colours: Palette, silent: int = 0) -> Text:
@@ -95,14 +97,17 @@ def _workers(text: Text, snapshot: Snapshot, colours: Palette) -> None:
         text.append("  no worker: w starts one" if not count else "  the worker is ending", style(colours.warning))
     else:
         text.append(f"  {count} worker{'' if count == 1 else 's'}", style(colours.text if count else colours.faint))
+    for engine in snapshot.alone:
+        text.append(f"  no head for {clean(engine)}", style(colours.warning, bold=True))
 
 
 def _depth(text: Text, snapshot: Snapshot, colours: Palette, *, words: bool) -> None:
     text.append(" ")
-    for state, count in snapshot.depth:
+    for state, count in snapshot.standings:
         if count or state in ALWAYS:
-            named = f" {GLYPHS[state]} {count} {state}" if words else f" {GLYPHS[state]}{count}"
-            text.append(named, style(colours.states[state] if count else colours.faint))
+            glyph, word = (SUBMITTED, wording.SUBMITTED) if state is None else (GLYPHS[state], state.value)
+            named = f" {glyph} {count} {word}" if words else f" {glyph}{count}"
+            text.append(named, style(colours.states[state or RunState.QUEUED] if count else colours.faint))
             text.append(" " if words else "")
 
 

@@ -11,7 +11,7 @@ from timnet_tui import wording
 from timnet_tui.cells import percent_done
 from timnet_tui.looks.experiment import Whole
 from timnet_tui.looks.grid import ExperimentRow
-from timnet_tui.palette import GLYPHS, Palette
+from timnet_tui.palette import Palette, colour_of, glyph_of
 from timnet_tui.render import style
 
 OPTIMISTIC = "optimistic"
@@ -23,7 +23,7 @@ def run_title(run: Run, colours: Palette, tests: str = "") -> Text:
     ``tests`` names what the fold tests.
     """
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(f"{GLYPHS[run.state]} {run.key} {clean(run.corpus)}", style(colours.states[run.state], bold=True))
+    text.append(f"{glyph_of(run)} {run.key} {clean(run.corpus)}", style(colour_of(run, colours), bold=True))
     text.append(f"  {_standing(run)}", style(colours.text, bold=run.state is RunState.DONE))
     text.append(f"  {clean(run.selection)}", style(colours.faint))
     if run.optimistic:
@@ -66,6 +66,6 @@ def _mean(text: Text, uar: Summary, war: Summary, folds: int, colours: Palette) 
 def _standing(run: Run) -> str:
     if run.state is RunState.DONE and run.war is not None:
         return f"UAR {wording.percent(run.uar)}  WAR {wording.percent(run.war)}"
-    if run.state is RunState.RUNNING:
+    if run.state is RunState.RUNNING and not run.submitted:
         return f"epoch {run.epoch}/{run.epochs}, {percent_done(run)} %"
     return f"{wording.state_of(run)} at epoch {run.epoch}/{run.epochs}" if run.epoch else wording.state_of(run)
