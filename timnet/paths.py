@@ -143,6 +143,16 @@ class AttemptPaths:
         return self.folder.parent
 
     @property
+    def features(self) -> Path:
+        """The folder of features (:class:`timnet.features.cache.FeatureCache`), which the head makes first of all."""
+        return self.shared / "features"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the shared folder is there now, and not unmounted. Raises :class:`OSError`."""
+        return self.features.is_dir()
+
+    @property
     def parcel(self) -> Path:
         """All that the job has to know, as JSON (:class:`timnet.remote.parcel.Parcel`)."""
         return self.folder / "parcel.json"
@@ -162,6 +172,10 @@ class AttemptPaths:
     def spools(self) -> list[Path]:
         """The journals there are, oldest first."""
         return sorted(self.folder.glob("spool-[0-9][0-9][0-9][0-9].jsonl"))
+
+    def starts(self) -> list[int]:
+        """The numbers of the journals there are, in order."""
+        return [int(path.stem.rpartition("-")[2]) for path in self.spools()]
 
     @property
     def outcome(self) -> Path:

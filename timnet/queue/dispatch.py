@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from timnet.errors import BadInput, DiskFull, RegistryBusy, TimnetError
-from timnet.features.build import features_of, wanted_of
+from timnet.errors import DiskFull, RegistryBusy, TimnetError
+from timnet.features.build import Wanted, features_of, wanted_of
 from timnet.features.cache import FeatureCache
 from timnet.files import replacing, write_text
 from timnet.paths import AttemptPaths
-from timnet.protocols import make_folds
+from timnet.protocols import Fold, make_folds
 from timnet.queue import liveness
 from timnet.queue.engines.engine import EngineAway, RemoteEngine
-from timnet.records import CorpusRecord, EventKind, RunState
+from timnet.records import CorpusRecord, EventKind, Experiment, RunState
 from timnet.registry import Registry
 from timnet.registry.runs import Claim
 from timnet.remote.parcel import Parcel
 from timnet.settings import Settings
+
+PATIENCE_SECONDS = (5.0, 300.0)
+"""How long nothing is given after it could not be: at first, and at most. Each try is an attempt of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,24 @@ class _Packed:
 
     claim: Claim
     folder: AttemptPaths
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """What all runs of a corpus share."""
+
+    corpus: CorpusRecord
+    labels: tuple[int, ...]
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What all runs of an experiment share. ``code``: what it was queued with."""
+
+    experiment: Experiment
+    folds: Sequence[Fold]
+    code: Mapping[str, Any] | None
 
 
 class Dispatch:
@@ -50,23 +74,46 @@ class Dispatch:
         self._shared = shared
         self._worker = worker
         self._say = say
+        self._features = FeatureCache(shared)
+        self._next_try = 0.0
+        self._patience = 0.0
+        # a registry's corpora and experiments do not change once they are there
+        self._data = lru_cache(4)(self._read_data)
+        self._plan = lru_cache(16)(self._read_plan)
 
     def give(self, most: int) -> int:
         """Submit up to ``most`` waiting runs; returns how many were claimed.
 
-        What cannot be packed fails with its reason, and others go on. Raises :class:`EngineAway` and
-        :class:`DiskFull`, whereupon the runs wait again, and :class:`BadInput` where the engine refuses for good.
+        What cannot be packed fails with its reason, and others go on. Raises :class:`EngineAway`, :class:`DiskFull`
+        and :class:`OSError`, whereupon the runs wait again and for a while nothing is given, then one run to try; and
+        :class:`BadInput` where the engine refuses for good.
         """
-        claimed: list[_Packed] = []
-        while len(claimed) < most and (one := self._claim()) is not None:
-            claimed.append(one)
-        packed = [one for one in claimed if self._pack(one)]
-        if not packed:
-            return len(claimed)
+        if time.monotonic() < self._next_try:
+            return 0
         try:
-            jobs = self._engine.submit([one.folder for one in packed])
-        except (EngineAway, DiskFull, BadInput) as error:
-            for one in packed:
+            given = self._give(1 if self._patience else most)
+        except (EngineAway, DiskFull, RegistryBusy, OSError):
+            least, longest = PATIENCE_SECONDS
+            self._patience = min(longest, max(least, 2 * self._patience))
+            self._next_try = time.monotonic() + self._patience
+            raise
+        if given:
+            self._patience = 0.0
+        return given
+
+    def _give(self, most: int) -> int:
+        if (
+            not self._features.folder.is_dir()
+        ):  # a folder that was unmounted must not be made anew below its mount point
+            raise FileNotFoundError(2, f"the shared folder {self._shared} is not there")
+        claimed: list[_Packed] = []
+        try:
+            while len(claimed) < most and (one := self._claim()) is not None:
+                claimed.append(one)
+            packed = [one for one in claimed if self._pack(one)]
+            jobs = self._engine.submit([one.folder for one in packed]) if packed else []
+        except (TimnetError, OSError) as error:
+            for one in claimed:
                 self._take_back(one, str(error))
             raise
         self._registry.elsewhere.submitted(
@@ -102,10 +149,9 @@ class Dispatch:
         """Write what the job needs; where that is impossible for this run alone, end it with the reason."""
         try:
             self._write(one)
-        except (DiskFull, RegistryBusy) as error:
-            self._take_back(one, str(error))
+        except (DiskFull, RegistryBusy):
             raise
-        except (TimnetError, OSError) as error:
+        except TimnetError as error:
             self._say(f"run {one.claim.key}: {error}")
             journal = self._registry.journal(one.claim.run_id, one.claim.attempt)
             journal.end(RunState.FAILED, EventKind.FAILED, str(error), error=str(error))
@@ -114,15 +160,10 @@ class Dispatch:
 
     def _write(self, one: _Packed) -> None:
         run = self._registry.runs.by_id(one.claim.run_id)
-        experiment = self._registry.experiments.get(run.experiment_id)
-        corpus = self._registry.corpora.by_id(experiment.corpus_id)
-        fold = make_folds(
-            experiment.protocol, corpus.utterances, experiment.folds, experiment.seed, experiment.config.inner
-        )[run.fold - 1]
-        code = self._registry.experiments.code(experiment.id)
-        wanted = wanted_of(corpus)
-        self._ship_features(corpus, wanted.key)
-        place = {name: index for index, name in enumerate(corpus.classes)}
+        plan = self._plan(run.experiment_id)
+        data = self._data(plan.experiment.corpus_id)
+        fold = plan.folds[run.fold - 1]
+        self._ship_features(data)
         ours, theirs = self._registry.paths.run(run.uid), one.folder
         shutil.rmtree(theirs.folder, ignore_errors=True)
         theirs.engine.mkdir(parents=True)
@@ -134,34 +175,46 @@ class Dispatch:
         Parcel(
             key=run.key,
             attempt=one.claim.attempt,
-            corpus=corpus.name,
-            classes=corpus.classes,
-            labels=tuple(place[utterance.label] for utterance in corpus.utterances),
+            corpus=data.corpus.name,
+            classes=data.corpus.classes,
+            labels=data.labels,
             fold=run.fold,
             folds=run.folds,
             train=tuple(fold.train.tolist()),
             inner=tuple(fold.inner.tolist()),
             test=tuple(fold.test.tolist()),
-            config=experiment.config,
-            seed=experiment.seed,
-            features=wanted.key,
-            shape=wanted.shape,
+            config=plan.experiment.config,
+            seed=plan.experiment.seed,
+            features=data.wanted.key,
+            shape=data.wanted.shape,
             threads=self._settings.threads,
             nice=self._settings.nice,
             device=self._settings.device,
-            code=None if code is None else code.to_dict(),
             log_from=ours.log.stat().st_size if ours.log.exists() else 0,
+            code=plan.code,
         ).write(theirs.parcel)
 
-    def _ship_features(self, corpus: CorpusRecord, key: str) -> None:
+    def _read_data(self, corpus_id: int) -> _Data:
+        corpus = self._registry.corpora.by_id(corpus_id)
+        place = {name: index for index, name in enumerate(corpus.classes)}
+        return _Data(corpus, tuple(place[utterance.label] for utterance in corpus.utterances), wanted_of(corpus))
+
+    def _read_plan(self, experiment_id: int) -> _Plan:
+        experiment = self._registry.experiments.get(experiment_id)
+        utterances = self._data(experiment.corpus_id).corpus.utterances
+        folds = make_folds(experiment.protocol, utterances, experiment.folds, experiment.seed, experiment.config.inner)
+        code = self._registry.experiments.code(experiment_id)
+        return _Plan(experiment, folds, None if code is None else code.to_dict())
+
+    def _ship_features(self, data: _Data) -> None:
         """Have the features where jobs see them, once for all runs: another name of the same file where that can be."""
-        target = FeatureCache(self._shared).path_of(key)
-        if target.exists():
+        wanted, name = data.wanted, data.corpus.name
+        if self._features.lookup(wanted.key, wanted.shape) is not None:
             return
-        self._say(f"{corpus.name}: bringing its features to {self._shared}")
-        source = features_of(corpus, self._settings.cache)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self._say(f"{name}: bringing its features to {self._shared}")
+        source, target = features_of(data.corpus, self._settings.cache), self._features.path_of(wanted.key)
         with suppress(OSError):
+            target.unlink(missing_ok=True)  # it was not what it should be
             os.link(source, target)
             return
         with source.open("rb") as stream, replacing(target) as copy:

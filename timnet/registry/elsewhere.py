@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from timnet.errors import Fenced, RegistryError
 from timnet.paths import AttemptPaths
 from timnet.records import RunState, Want
-from timnet.registry.database import Database
+from timnet.registry.database import Database, Row
+from timnet.text import clean
 
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """An attempt that was given to an engine. ``job`` is the engine's id, None until it was submitted."""
+    """An attempt that was given to an engine. ``job`` is the engine's id, None until it was submitted.
+
+    ``started``: when its run was claimed, UTC. ``latest``: the run has had no attempt after it.
+    """
 
     run_id: int
     key: str
@@ -23,6 +28,16 @@ class Errand:
     folder: AttemptPaths
     want: Want | None
     reason: str | None
+    started: str
+    latest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a run stands that an attempt owns: its last finished epoch, and what a user wants of it."""
+
+    epoch: int
+    want: Want | None
 
 
 class Elsewhere:
@@ -42,24 +57,28 @@ class Elsewhere:
     def _select(self, condition: str, engine: str) -> list[Errand]:
         rows = self.db.rows(
             "SELECT runs.id, runs.experiment_id || '.' || runs.fold AS key, runs.uid, attempts.attempt, runs.want, "
-            "runs.reason, attempts.job, attempts.folder FROM attempts JOIN runs ON runs.id = attempts.run_id "
+            "runs.reason, attempts.job, attempts.folder, attempts.started, runs.attempt = attempts.attempt AS latest "
+            "FROM attempts JOIN runs ON runs.id = attempts.run_id "
             f"WHERE attempts.folder IS NOT NULL AND attempts.engine = ? AND {condition} "
             "ORDER BY attempts.started, runs.id",
             (engine,),
         )
-        return [
-            Errand(
-                run_id=row["id"],
-                key=row["key"],
-                uid=row["uid"],
-                attempt=row["attempt"],
-                job=row["job"],
-                folder=AttemptPaths(Path(row["folder"])),
-                want=Want(row["want"]) if row["want"] else None,
-                reason=row["reason"],
-            )
-            for row in rows
-        ]
+        return [_errand_of(row) for row in rows]
+
+    def is_latest(self, errand: Errand) -> bool:
+        """Whether the run has had no attempt after this one until now."""
+        return bool(
+            self.db.number("SELECT count(*) FROM runs WHERE id = ? AND attempt = ?", (errand.run_id, errand.attempt))
+        )
+
+    def standing(self, run_id: int, attempt: int) -> Standing:
+        """Where the run stands. Raises :class:`Fenced` where this attempt does not own it any more."""
+        row = self.db.row(
+            "SELECT epoch, want FROM runs WHERE id = ? AND attempt = ? AND state = 'running'", (run_id, attempt)
+        )
+        if row is None:
+            raise Fenced(f"attempt {attempt} no longer owns run {run_id}")
+        return Standing(row["epoch"], Want(row["want"]) if row["want"] else None)
 
     def swept(self, errand: Errand) -> None:
         """Note that an attempt's folder is gone."""
@@ -114,3 +133,25 @@ class Elsewhere:
             "ON CONFLICT (run_id, attempt, start) DO UPDATE SET offset = excluded.offset",
             (run_id, attempt, start, offset),
         )
+
+
+def _errand_of(row: Row) -> Errand:
+    """Raises :class:`RegistryError` for a folder that is not the attempt's: it will be removed with all in it."""
+    folder = AttemptPaths(Path(row["folder"]))
+    if not folder.folder.is_absolute() or folder != AttemptPaths.of(folder.shared, row["uid"], row["attempt"]):
+        raise RegistryError(
+            f"attempt {row['attempt']} of run {row['key']} has the folder {clean(row['folder'])[:200]!r}, which is not "
+            "its own; no timnet has written that row: do not trust this registry"
+        )
+    return Errand(
+        run_id=row["id"],
+        key=row["key"],
+        uid=row["uid"],
+        attempt=row["attempt"],
+        job=row["job"],
+        folder=folder,
+        want=Want(row["want"]) if row["want"] else None,
+        reason=row["reason"],
+        started=row["started"],
+        latest=bool(row["latest"]),
+    )

@@ -43,7 +43,8 @@ class Carrier:
     def _await(self) -> None:
         status = self._process.wait()
         with suppress(OSError, TimnetError):  # on a full disk: that the job is gone says enough
-            write_text(self._folder.outcome, json.dumps({"status": status, "time": now()}) + "\n")
+            told = {"status": status, "time": now(), "start": len(self._folder.spools())}
+            write_text(self._folder.outcome, json.dumps(told) + "\n")
         self.status = status
 
     @property

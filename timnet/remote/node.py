@@ -60,21 +60,24 @@ def _execute(folder: AttemptPaths, spool: Spool, job: str, say: Callable[[str], 
     ears = Ears(spool)
     try:
         spool.hello(host=socket.gethostname(), pid=os.getpid(), job=job)
-        queued = _checked_code(folder)  # first: another timnet may not be able to read the rest
-        parcel = Parcel.read(folder.parcel)
-        step_back(parcel.nice)
-        tell_changes(queued, spool, say)
-        with fenced(spool.owning):
-            _train(folder, parcel, spool, ears, say)
+        try:
+            queued = _checked_code(folder)  # first: another timnet may not be able to read the rest
+            parcel = Parcel.read(folder.parcel)
+            step_back(parcel.nice)
+            tell_changes(queued, spool, say)
+            with fenced(spool.owning):
+                _train(folder, parcel, spool, ears, say)
+        except Fenced:
+            raise
+        except Exception as error:
+            if getattr(error, "want", None) is Want.STOP and spool.want() is not Want.STOP:
+                say(FOR_A_WHILE)
+                spool.left(FOR_A_WHILE)
+                return LEFT
+            return leave_run(spool, error, say)
     except Fenced as error:
         say(str(error))
         return error.exit_code
-    except Exception as error:
-        if getattr(error, "want", None) is Want.STOP and spool.want() is not Want.STOP:
-            say(FOR_A_WHILE)
-            spool.left(FOR_A_WHILE)
-            return LEFT
-        return leave_run(spool, error, say)
     return 0
 
 
@@ -111,7 +114,14 @@ def _data(folder: AttemptPaths, parcel: Parcel) -> CorpusData:
     from timnet.training.data import CorpusData
 
     cache = FeatureCache(folder.shared)
-    features = cache.open(cache.path_of(parcel.features), parcel.shape)
+    path = cache.path_of(parcel.features)
+    try:
+        features = cache.open(path, parcel.shape)
+    except BadInput as error:
+        raise BadInput(
+            f"the features of {parcel.corpus} that were brought to {path} are gone or not as they were; "
+            f"retry the run, and they are brought again ({error})"
+        ) from error
     return CorpusData(features, np.array(parcel.labels, np.int64), parcel.classes)
 
 

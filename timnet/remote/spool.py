@@ -6,8 +6,12 @@ not there: what a full disk let in of one is taken back, and one without its end
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import os
+import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -15,14 +19,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+from timnet.bounded import open_regular
 from timnet.clock import now
 from timnet.errors import Fenced, TimnetError, as_disk_full
 from timnet.paths import AttemptPaths
 from timnet.records import EpochRecord, EventKind, Prediction, RunState, Want
 
-LONGEST_LINE = 1 << 26
+LONGEST_LINE = 1 << 24
+"""Bytes. The longest that timnet writes is a begin with its history, 400 bytes for each epoch before it."""
+
 WITHDRAWN = "withdrawn"
 """In the file ``want``: this attempt is over for the head, whatever its process believes."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks at ``want``: a thousand jobs ask one file server."""
+
+_GONE = (errno.ENOENT, errno.ENOTDIR)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
 
 class SpoolBroken(TimnetError):
@@ -31,11 +44,12 @@ class SpoolBroken(TimnetError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: what was done (``do``), when (UTC, ISO 8601), and with what."""
+    """One line: what was done (``do``), when (UTC, ISO 8601), and with what. ``end`` is the byte after it."""
 
     do: str
     time: str
     values: Mapping[str, Any]
+    end: int
 
 
 class Spool:
@@ -48,7 +62,10 @@ class Spool:
         self.start = start
         self._folder = folder
         self._file = descriptor
+        self._size = 0
         self._next = folder.spool(start + 1)
+        self._wanted: Want | None = None
+        self._next_look = 0.0
 
     @classmethod
     def begin_in(cls, folder: AttemptPaths) -> Self:
@@ -60,6 +77,11 @@ class Spool:
                 return cls(folder, start, os.open(folder.spool(start), flags, 0o644))
             except FileExistsError:
                 start += 1
+            except OSError as error:
+                full = as_disk_full(error, f"beginning {folder.spool(start)}")
+                if full is not None:
+                    raise full from error
+                raise
 
     def close(self) -> None:
         """Close the file."""
@@ -78,17 +100,31 @@ class Spool:
     # what every attempt's journal has
 
     def want(self) -> Want | None:
-        """What the file ``want`` says."""
-        self._own()
+        """What the file ``want`` said when it was last looked at, a second ago at most."""
+        if time.monotonic() >= self._next_look:
+            self._wanted = self._look()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        return self._wanted
+
+    def _look(self) -> Want | None:
+        """Raises :class:`Fenced` where the attempt is over; what cannot be asked now is no reason to leave."""
         try:
+            self._own()
             said = self._folder.want.read_text().strip()
-        except OSError:  # a network that is away for a moment; the folder itself gone: the attempt is over
-            if not self._folder.folder.is_dir():
+        except OSError as error:
+            if error.errno in _GONE and self._is_removed():
                 raise self._fenced() from None
-            return None
+            return self._wanted
         if said == WITHDRAWN:
             raise self._fenced()
         return Want(said) if said in set(Want) else None
+
+    def _is_removed(self) -> bool:
+        """Whether the head has removed the folder: all that it shares is still there, so it was not unmounted."""
+        try:
+            return self._folder.is_shared and not self._folder.folder.is_dir()
+        except OSError:
+            return False
 
     @contextmanager
     def owning(self) -> Iterator[None]:
@@ -118,8 +154,11 @@ class Spool:
     def done(
         self, uar: float | None, war: float, predictions: Iterable[Prediction], embeddings: Path | None, text: str
     ) -> None:
-        """The result."""
-        rows = [(one.item, one.truth, one.predicted, one.probabilities) for one in predictions]
+        """The result. A probability that is no number stands there as null."""
+        rows = [
+            (one.item, one.truth, one.predicted, [p if math.isfinite(p) else None for p in one.probabilities])
+            for one in predictions
+        ]
         self._write("done", uar=uar, war=war, predictions=rows, embeddings=embeddings is not None, text=text)
 
     def end(self, to: RunState, kind: EventKind, text: str, error: str | None = None) -> None:
@@ -136,44 +175,76 @@ class Spool:
     def _write(self, do: str, **values: object) -> None:
         self._own()
         data = json.dumps({"do": do, "time": now(), **values}, allow_nan=False).encode() + b"\n"
-        before = os.fstat(self._file).st_size
+        if len(data) > LONGEST_LINE:
+            raise TimnetError(f"{do} is a line of more than {LONGEST_LINE >> 20} MiB, which no head reads")
+        name = self._folder.spool(self.start)
         try:
+            if os.fstat(self._file).st_size != self._size:  # what is left of a line that could not be taken back then
+                os.ftruncate(self._file, self._size)
             if os.write(self._file, data) < len(data):
-                raise OSError(28, os.strerror(28), str(self._folder.spool(self.start)))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(name))
             os.fsync(self._file)
+            self._size += len(data)
         except OSError as error:
-            os.ftruncate(self._file, before)
-            full = as_disk_full(error, f"writing {self._folder.spool(self.start)}")
+            full = as_disk_full(error, f"writing {name}")
+            self._take_back()
             if full is not None:
                 raise full from error
             raise
+
+    def _take_back(self) -> None:
+        try:
+            os.ftruncate(self._file, self._size)
+        except OSError:  # the next line does it; until then it has no end, and is not read
+            return
 
 
 def read_lines(path: Path, offset: int, most: int = LONGEST_LINE) -> tuple[list[Line], int]:
     """The whole lines from byte ``offset`` on, about ``most`` bytes of them, and the byte after them.
 
-    Raises :class:`SpoolBroken` for what is no line of a spool, :class:`OSError` where it cannot be read.
+    Raises :class:`SpoolBroken` where the first of them is no line of a spool, or the spool is shorter than it was;
+    :class:`OSError` where it cannot be read.
     """
-    with path.open("rb") as stream:
+    data = _read(path, offset, most)
+    lines: list[Line] = []
+    place = offset
+    for raw in data.split(b"\n")[:-1]:
+        try:
+            lines.append(_line(raw, place + len(raw) + 1))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            if lines:  # what came before counts, whenever it is read
+                break
+            what = type(error).__name__
+            raise SpoolBroken(f"{path.name} holds no line of a spool at byte {place} ({what})") from error
+        place = lines[-1].end
+    return lines, place
+
+
+def _read(path: Path, offset: int, most: int) -> bytes:
+    """Bytes with at least one whole line where there is one."""
+    with open_regular(path, follow=False) as stream:
+        if os.fstat(stream.fileno()).st_size < offset:
+            raise SpoolBroken(f"{path.name} is shorter than the {offset} bytes that were read of it")
         stream.seek(offset)
         data = stream.read(most)
-        if len(data) == most and b"\n" not in data:
-            data += stream.readline(LONGEST_LINE)
-            if not data.endswith(b"\n") and len(data) > LONGEST_LINE:
-                raise SpoolBroken(f"{path.name} holds a line of more than {LONGEST_LINE >> 20} MiB at byte {offset}")
-    end = data.rfind(b"\n") + 1
-    lines, place = [], offset
-    for raw in data[:end].splitlines(keepends=True):
-        lines.append(_line(raw, path, place))
-        place += len(raw)
-    return lines, offset + end
+        if len(data) == most < LONGEST_LINE and b"\n" not in data:
+            data += stream.readline(LONGEST_LINE - most)
+    if len(data) >= LONGEST_LINE and b"\n" not in data:
+        raise SpoolBroken(f"{path.name} holds a line of more than {LONGEST_LINE >> 20} MiB at byte {offset}")
+    return data
 
 
-def _line(raw: bytes, path: Path, place: int) -> Line:
-    try:
-        told = json.loads(raw)
-        time_ = str(told.pop("time"))
-        datetime.fromisoformat(time_)
-        return Line(str(told.pop("do")), time_, told)
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise SpoolBroken(f"{path.name} holds no line of a spool at byte {place} ({type(error).__name__})") from error
+def _line(raw: bytes, end: int) -> Line:
+    told = json.loads(raw, parse_constant=_refuse)
+    time_ = told.pop("time")
+    if not _TIME.fullmatch(time_):
+        raise ValueError("no time as timnet writes it")
+    datetime.fromisoformat(time_)
+    do = told.pop("do")
+    if not isinstance(do, str):
+        raise TypeError("what was done is no text")
+    return Line(do, time_, told, end)
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no number")
