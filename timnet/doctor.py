@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from timnet import __version__
 from timnet.errors import TimnetError
+from timnet.queue.waiting import start_head
 from timnet.registry.about import about, newest_schema, sqlite_defects, sqlite_version
 from timnet.registry.copies import copies
 from timnet.settings import Settings
@@ -131,6 +132,8 @@ def _worth_knowing(found: Condition) -> list[str]:
         lines.append(f"{len(found.leftovers)} files that killed processes left half-written; {fix}")
     if found.orphans:
         lines.append(f"{len(found.orphans)} folders of runs that no registry here knows; list them: timnet registry gc")
+    for engine, count in found.without_head:
+        lines.append(f"{count} runs go on in {engine}, and no head brings in what they do: {start_head(engine)}")
     if found.unsound is None:
         lines.append("the registry is large; read it from end to end with: timnet registry check")
     return lines
@@ -206,7 +209,10 @@ def _workers(settings: Settings) -> list[dict[str, Any]]:
             alive = workers(registry)
     except TimnetError:  # the registry's own problem is told already
         return []
-    return [{"pid": one.pid, "host": one.host, "jobs": one.jobs, "running": list(one.running)} for one in alive]
+    return [
+        {"pid": one.pid, "engine": one.engine, "host": one.host, "jobs": one.jobs, "running": list(one.running)}
+        for one in alive
+    ]
 
 
 def _places_known(settings: Settings) -> str:

@@ -218,3 +218,22 @@ def test_what_cannot_be_removed_is_said_and_the_rest_goes(db: Path, tmp_path: Pa
     assert (len(gone), len(problems)) == (2, 1)
     assert str(found[0].path) in problems[0]
     shutil.rmtree(found[0].path)
+
+
+def test_attempts_elsewhere_go_with_their_features_once_nobody_waits_for_them(db: Path, tmp_path: Path) -> None:
+    uid, cluster = folder_of(db, "1.1").name, db.parent / "cluster"
+    for attempt in (1, 2):
+        aged(cluster / f"{uid}-a{attempt}" / "run" / "spool-0001.jsonl")
+        for folder in (f"{uid}-a{attempt}/run", f"{uid}-a{attempt}"):
+            os.utime(cluster / folder, (LONG_AGO, LONG_AGO))
+    aged(cluster / "features" / "abc.npy")
+    aged(cluster / "mine" / "notes.txt")
+    by_hand(db, f"UPDATE attempts SET folder = '{cluster}/{uid}-a2' WHERE run_id = 1")
+    over = (Why.ATTEMPT, f"here/cluster/{uid}-a1")
+    assert {one for one in listed(db, tmp_path, features=True) if "cluster" in one[1]} == {over}
+
+    by_hand(db, "UPDATE attempts SET folder = NULL")
+    found = {one for one in listed(db, tmp_path, features=True) if "cluster" in one[1]}
+    assert found == {over, (Why.ATTEMPT, f"here/cluster/{uid}-a2"), (Why.SHIPPED, "here/cluster/features/abc.npy")}
+    cleared(db, tmp_path, features=True)
+    assert sorted(path.name for path in cluster.rglob("*")) == ["features", "mine", "notes.txt"]

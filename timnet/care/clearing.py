@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -36,6 +37,8 @@ _OF_A_RUN = re.compile(
     r"lock|log\.txt|final\.npz|best-\d+\.npz|embeddings\.npy|tsne(-experiment)?\.npz|confusion\.json|checkpoints/epoch-\d+\.npz",
     re.ASCII,
 )
+#: ``cluster/<uid>-a<attempt>``
+_ATTEMPT_FOLDER = re.compile(rf"{_RUN_FOLDER.pattern}-a\d+", re.ASCII)
 _CHANGES = re.compile(r"[0-9a-f]{64}\.diff", re.ASCII)
 
 
@@ -48,7 +51,9 @@ class Why(StrEnum):
     SUPERSEDED = "superseded best weights"
     ORPHAN = "folder of a run that no registry here knows"
     CHANGES = "changes that no experiment here was queued with"
+    ATTEMPT = "folder of an attempt elsewhere that is over"
     CACHE = "stale features"
+    SHIPPED = "features for runs elsewhere, where none is out"
     BACKUP = "old automatic backup"
 
 
@@ -96,6 +101,7 @@ def leftovers(registry: Registry, cache: Path, *, features: bool = False, kept_b
         *_done_runs(registry, notes),
         *unknown,
         *_changes(registry.paths, notes),
+        *_attempts(registry.paths, notes, features=features),
         *(_stale_features(registry, cache) if features else ()),
         *_backups(registry.paths.db, kept_backups),
     ]
@@ -120,7 +126,9 @@ def remove(registry: Registry, cache: Path, found: Sequence[Leftover]) -> tuple[
         Why.SUPERSEDED: lambda one: _unlink_of_done(registry, one, "best"),
         Why.ORPHAN: lambda one: _remove_orphan(registry, one),
         Why.CHANGES: lambda one: _remove_changes(registry, one),
+        Why.ATTEMPT: lambda one: _remove_attempt(registry, one),
         Why.CACHE: lambda one: _remove_features(cache, one),
+        Why.SHIPPED: lambda one: not Files(registry.db).attempts_out() and _unlink_old(one),
         Why.BACKUP: _unlink,
     }
     for one in found:
@@ -146,7 +154,7 @@ def _half_written(paths: RegistryPaths, cache: Path) -> Iterator[Leftover]:
         name = unfinished_of(path)
         if name and _CHANGES.fullmatch(name):
             yield from _if_left(path, name)
-    for place in (paths.runs, folder / "tuning", folder / "exports", cache / "features"):
+    for place in (paths.runs, folder / "tuning", folder / "exports", cache / "features", paths.cluster / "features"):
         for path in _files(place):
             name = unfinished_of(path)
             if name and not _in_use(paths, path):
@@ -239,6 +247,25 @@ def _changes(paths: RegistryPaths, notes: list[str]) -> Iterator[Leftover]:
             yield Leftover(Why.CHANGES, path, _size(path))
 
 
+def _attempts(paths: RegistryPaths, notes: list[str], *, features: bool) -> Iterator[Leftover]:
+    """In ``cluster/``: folders of attempts that no registry beside it waits for, and features that nobody trains on."""
+    if not paths.cluster.is_dir():
+        return
+    out, silent = known_beside(paths.db, Files.attempts_out)
+    if silent:
+        notes.append(f"{paths.cluster.name}/ stays as it is: {silent[0].name} cannot be read, and may have runs there")
+        return
+    for folder in sorted(paths.cluster.iterdir()):
+        if folder.name in out or not _ATTEMPT_FOLDER.fullmatch(folder.name) or folder.is_symlink():
+            continue
+        files = list(_files(folder))
+        if folder.is_dir() and all(map(_is_old, [folder, *files])):
+            yield Leftover(Why.ATTEMPT, folder, sum(map(_size, files)), f"{len(files)} files", key=folder.name)
+    for path in _files(paths.cluster / "features", deep=False) if features and not out else ():
+        if path.suffix == ".npy" and not unfinished_of(path) and _is_old(path):
+            yield Leftover(Why.SHIPPED, path, _size(path))
+
+
 def _is_of_a_run(folder: Path, path: Path) -> bool:
     name = path.relative_to(folder).as_posix()
     return bool(_OF_A_RUN.fullmatch(name) or unfinished_of(path))
@@ -315,6 +342,13 @@ def _remove_orphan(registry: Registry, one: Leftover) -> bool:
 
 def _remove_changes(registry: Registry, one: Leftover) -> bool:
     return one.path.stem not in Files(registry.db).diffs() and _unlink_old(one)
+
+
+def _remove_attempt(registry: Registry, one: Leftover) -> bool:
+    if one.key in Files(registry.db).attempts_out():
+        return False
+    shutil.rmtree(one.path)
+    return True
 
 
 def _remove_features(cache: Path, one: Leftover) -> bool:

@@ -13,6 +13,7 @@ from timnet.care.checking import check_runs
 from timnet.care.clearing import Leftover, orphans, plain, remove
 from timnet.care.mending import requeue_dead
 from timnet.queue.liveness import is_held, workers
+from timnet.queue.waiting import without_head
 from timnet.registry import Registry
 from timnet.registry.check import Check
 
@@ -28,7 +29,8 @@ LOCKS = Path("/proc/locks")
 class Condition:
     """What was found. ``unsound`` and ``gate`` are problems; the rest heals by itself, or does no harm.
 
-    ``unsound`` is None where the registry is too large to be read from end to end.
+    ``unsound`` is None where the registry is too large to be read from end to end. ``without_head``: engines of other
+    machines with so many runs, and nobody who brings in what these do.
     """
 
     unsound: tuple[str, ...] | None = None
@@ -37,6 +39,7 @@ class Condition:
     dead_workers: tuple[str, ...] = ()
     leftovers: tuple[Leftover, ...] = ()
     orphans: tuple[Leftover, ...] = ()
+    without_head: tuple[tuple[str, int], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -47,6 +50,7 @@ class Condition:
             "dead_workers": list(self.dead_workers),
             "leftovers": [one.to_dict() for one in self.leftovers],
             "orphans": [one.to_dict() for one in self.orphans],
+            "without_head": dict(self.without_head),
         }
 
 
@@ -61,6 +65,7 @@ def condition(registry: Registry, cache: Path) -> Condition:
         dead_workers=tuple(_dead_workers(registry)),
         leftovers=tuple(plain(registry.paths, cache)),
         orphans=tuple(orphans(registry.paths, [])),
+        without_head=tuple(without_head(registry.runs.running(), workers(registry)).items()),
     )
 
 

@@ -77,7 +77,8 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         (
             "workers",
-            "; ".join(f"pid {w['pid']}, {len(w['running'])}/{w['jobs']} busy" for w in facts["workers"]) or "none",
+            "; ".join(f"pid {w['pid']} ({w['engine']}), {len(w['running'])}/{w['jobs']} busy" for w in facts["workers"])
+            or "none",
         ),
         ("training", f"{_at_once(facts)}, device {facts['device']}"),
         ("best for EMODB", facts["places"]),

@@ -130,6 +130,13 @@ class Files:
                     found.setdefault(digest, experiment_id)
         return found
 
+    def attempts_out(self) -> set[str]:
+        """The names of the folders of attempts on other machines, as long as somebody may have to look into them."""
+        if not self.db.number("SELECT count(*) FROM pragma_table_info('attempts') WHERE name = 'folder'"):
+            return set()  # an older registry
+        rows = self.db.tuples("SELECT folder FROM attempts WHERE folder IS NOT NULL")
+        return {str(folder).rpartition("/")[2] for (folder,) in rows}
+
     def uids(self) -> set[str]:
         """The names of the folders of all runs, removed ones included."""
         return {row[0] for row in self.db.tuples("SELECT uid FROM runs")}
