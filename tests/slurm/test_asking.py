@@ -188,6 +188,16 @@ def test_nothing_is_concluded_from_an_error(fake: Fake, shared: Path, command: s
         SlurmEngine(shared, SlurmOptions()).poll(["12", "13"])
 
 
+def test_a_job_that_could_not_even_begin_says_why(fake: Fake, shared: Path) -> None:
+    (job,) = SlurmEngine(shared, SlurmOptions()).submit(attempts(shared, 1))
+    (kept,) = (shared / "slurm").iterdir()
+    said = "Traceback ...\nModuleNotFoundError: No module named 'timnet'\nsrun: error: n1: task 0: Exited\n"
+    (kept / f"{job}_0_log.err").write_text(said)
+    fake.answers("scontrol", f"JobId={job} JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0 NodeList=n1\n")
+    status = SlurmEngine(shared, SlurmOptions()).poll([job])[job]
+    assert status.reason == "FAILED, status 1: ModuleNotFoundError: No module named 'timnet'"
+
+
 def test_jobs_that_nobody_knows_are_gone(fake: Fake, shared: Path) -> None:
     for command in ("squeue", "scontrol"):
         fake.answers(command, "", "slurm_load_jobs error: Invalid job id specified", 1)

@@ -153,7 +153,7 @@ def test_partitions_and_what_a_job_may_ask_for() -> None:
     [
         ({"time": "soon"}, "--time 'soon' is no time limit"),
         ({"time": "0"}, "--time '0' is no time limit"),
-        ({"cpus_per_task": 0}, "--cpus-per-task 0"),
+        ({"cpus_per_task": 0}, "--cpus 0"),
         ({"array_parallelism": 0}, "--array-parallelism 0"),
         ({"partition": "a\nb"}, "--partition .* holds characters"),
         ({"gres": "gpu:1 --wrap=x"}, "--gres .* holds characters"),
@@ -161,7 +161,7 @@ def test_partitions_and_what_a_job_may_ask_for() -> None:
         ({"extra": ["array=0-9"]}, "timnet sets this one itself"),
         ({"extra": ["--job_name=x"]}, "timnet sets this one itself"),
         ({"extra": ["partition=gpu"]}, "--slurm partition: it has an option of its own, --partition"),
-        ({"extra": ["cpus_per_task=4"]}, "--cpus-per-task"),
+        ({"extra": ["cpus_per_task=4"]}, "an option of its own, --cpus"),
         ({"extra": ["mail;rm"]}, "is no option of sbatch"),
         ({"extra": ["exclude=a\nb"]}, "--slurm exclude .* holds characters"),
     ],
@@ -179,7 +179,7 @@ def test_options_reach_submitit() -> None:
     assert found["srun_args"] == ["--cpus-per-task=4"]
     assert (found["time"], found["gres"], found["signal_delay_s"]) == (120, "gpu:1", 120)
     assert not {"partition", "mem", "account", "qos", "constraint"} & found.keys()
-    assert [warning_seconds(minutes) for minutes in (1, 10, 1000)] == [20, 60, 120]
+    assert [warning_seconds(minutes) for minutes in (1, 10, 1000)] == [10, 60, 120]
 
 
 def test_a_users_own_defaults_count_where_nothing_is_asked_for() -> None:

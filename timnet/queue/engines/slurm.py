@@ -33,6 +33,7 @@ from timnet.queue.engines.slurm_words import (
     Listed,
     Partition,
     comments,
+    complaint,
     partitions,
     refusal,
     sacct_jobs,
@@ -54,7 +55,7 @@ _ALWAYS = 2**31
 """How often submitit may give a job back to the queue; whether it gets on is looked at each time."""
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
-_LONGEST_SAID = 500
+_TAIL_BYTES = 1 << 13
 _UNKNOWN = Status(Phase.GONE, "Slurm does not know it any more")
 
 
@@ -174,13 +175,14 @@ class SlurmEngine:
         return {} if status else {record.job: record for record in sacct_jobs(out) if record.job in ids}
 
     def _with_last_words(self, job: str, status: Status) -> Status:
-        """What a job has said of its end, where it did."""
+        """What a job has said of its end, or its Python has, where they did."""
         if status.phase is not Phase.GONE or status.exit_status == 0:
             return status
-        for path in self._kept(said_by(Path(), job).name):
-            with suppress(OSError), path.open(errors="replace") as stream:
-                said = clean(stream.read(_LONGEST_SAID).strip())
-                return replace(status, reason=f"{status.reason}: {said}")
+        for name in (said_by(Path(), job).name, f"{job}_0_log.err"):
+            for path in self._kept(name):
+                said = complaint(tail(path))
+                if said:
+                    return replace(status, reason=f"{status.reason}: {said}")
         return status
 
     def cancel(self, ids: Iterable[str]) -> None:
@@ -249,6 +251,14 @@ def _hand_over(folder: Path, calls: Sequence[Callable[[], Any]], parameters: Map
             return [job.job_id for job in executor.submit_array(calls)]
     except (UncompletedJobError, FailedSubmissionError) as error:
         raise refusal(words_of(str(error))) from None
+
+
+def tail(path: Path) -> str:
+    """The end of a file; empty where it cannot be read."""
+    with suppress(OSError), path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+        return stream.read(_TAIL_BYTES).decode(errors="replace")
+    return ""
 
 
 def _comment(token: str) -> str:

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ from timnet.bounded import read_json
 from timnet.errors import BadInput, TimnetError
 from timnet.files import write_text
 from timnet.queue.engines.engine import EngineAway, Phase, Status
-from timnet.queue.engines.slurm import SlurmEngine
+from timnet.queue.engines.slurm import SlurmEngine, tail
 from timnet.queue.engines.slurm_call import COMMANDS, ask, need_commands
 from timnet.queue.engines.slurm_job import Probe
 from timnet.queue.engines.slurm_options import SlurmOptions
-from timnet.queue.engines.slurm_words import Partition, in_hours
+from timnet.queue.engines.slurm_words import Partition, complaint, in_hours
 from timnet.text import clean
 
 PATIENCE = 60.0
@@ -169,18 +169,6 @@ def _answer(folder: Path) -> dict[str, Any] | None:
 
 
 def _last_words(folder: Path) -> str:
-    """The last line that a job has printed, of what it complains first."""
-    for pattern in ("*_log.err", "*_log.out"):
-        for path in folder.glob(pattern):
-            lines = _tail(path)
-            told = [line for line in lines if not line.startswith(("srun:", "slurmstepd"))] or lines
-            if told:
-                return told[-1][:300]
-    return ""
-
-
-def _tail(path: Path) -> Sequence[str]:
-    with suppress(OSError), path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - (1 << 13)))
-        return [clean(line.strip()) for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
-    return []
+    """The last line that the job has printed, of what it complains first."""
+    paths = [*folder.glob("*_log.err"), *folder.glob("*_log.out")]
+    return next((words for words in map(complaint, map(tail, paths)) if words), "")

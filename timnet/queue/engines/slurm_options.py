@@ -20,7 +20,7 @@ UNLIMITED_MINUTES = 365 * 24 * 60
 _LONGEST_TEXT = 500
 _KEY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _OF_ITS_OWN = {
-    "partition": "--partition", "gres": "--gres", "time": "--time", "cpus-per-task": "--cpus-per-task", "mem": "--mem",
+    "partition": "--partition", "gres": "--gres", "time": "--time", "cpus-per-task": "--cpus", "mem": "--mem",
     "account": "--account", "qos": "--qos", "constraint": "--constraint",
 }  # fmt: skip
 _OURS = frozenset(
@@ -63,7 +63,7 @@ class SlurmOptions:
         if found.time:
             found.minutes()
         for name, number in (
-            ("--cpus-per-task", found.cpus_per_task),
+            ("--cpus", found.cpus_per_task),
             ("--array-parallelism", found.array_parallelism),
         ):
             if number is not None and number < 1:
@@ -142,7 +142,7 @@ def warning_seconds(minutes: int) -> int:
 
     Slurm may say so half a minute earlier.
     """
-    return min(120, max(20, minutes * 6))
+    return min(120, max(10, minutes * 6))
 
 
 def _names(known: Sequence[Partition]) -> str:

@@ -60,6 +60,8 @@ MEANINGS = {
 
 LONGEST_WORDS = 300
 
+_REMARKS = ("srun:", "slurmstepd", "submitit ")
+
 _FOR_LACK_OF_MEMORY = 125
 """What Slurm says instead of a signal's number."""
 
@@ -277,6 +279,12 @@ def words_of(stderr: str) -> str:
     lines = [_PREFIX.sub("", clean(line).strip()) for line in stderr.splitlines()]
     words = "; ".join(dict.fromkeys(line for line in lines if line and not line.startswith("Try ")))
     return words if len(words) <= LONGEST_WORDS else f"{words[: LONGEST_WORDS - 1]}…"
+
+
+def complaint(log: str) -> str:
+    """The last line of a job's output that is not Slurm's or submitit's remark on its end; empty without one."""
+    lines = (clean(line.strip()) for line in reversed(log.splitlines()))
+    return next((line[:LONGEST_WORDS] for line in lines if line and not line.startswith(_REMARKS)), "")
 
 
 def is_unanswered(words: str) -> bool:
