@@ -184,6 +184,9 @@ def test_a_run_stands_still_after_ten_usual_epochs_and_five_minutes(tmp_path: Pa
     after = replace(going, epoch=4)
     assert watch.look(after) is None
     assert told_after(600, after) is not None, "a second standstill is told again"
+    waits = replace(after, waiting_for="Slurm: Resources")
+    assert told_after(10_000, waits) is None, "whoever waits in Slurm has no epoch to finish"
+    assert told_after(599, after) is None, "and begins anew"
     watch.forget(run.id)
     assert watch.look(after) is None
     assert watch.look(replace(after, attempt=2)) is None, "another attempt starts anew"

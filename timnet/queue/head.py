@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from timnet.queue.attendant import Attendant
 from timnet.queue.dispatch import Dispatch
 from timnet.queue.engines.choose import ELSEWHERE, Asked
 from timnet.queue.engines.engine import EngineAway, RemoteEngine
+from timnet.queue.stall import Standstill
 from timnet.registry import Registry
 from timnet.settings import Settings
 
@@ -33,6 +35,9 @@ LOOK_SECONDS = 0.5
 """Between two looks at what users want, and at the folders that change."""
 
 CHORE_SECONDS = 1.0
+STANDSTILL_SECONDS = 3.0
+"""Between two looks at how far runs have come."""
+
 HINDERED_SECONDS = 5.0
 
 
@@ -56,7 +61,8 @@ class Head:
         self.uid = uid
         self.ending = False
         self._want: str | None = None
-        self._next_chores = 0.0
+        self._next_chores = self._next_standstill = 0.0
+        self._standstill = Standstill()
         self._hindered = ""
         self._attendant = Attendant(registry, settings, engine, _say)
         self._dispatch = Dispatch(registry, settings, engine, self.terms.shared, uid, _say)
@@ -145,6 +151,9 @@ class Head:
             self._attendant.attend(errand)
         for errand in over:
             self._attendant.sweep(errand)
+        if time.monotonic() >= self._next_standstill:
+            self._next_standstill = time.monotonic() + STANDSTILL_SECONDS
+            self._look_for_standstill([errand.run_id for errand in errands])
         if self.ending or self._want == "stop":
             return False
         if away is not None:
@@ -154,6 +163,13 @@ class Head:
         free = self.terms.jobs - len(errands)
         given = self._dispatch.give(free) if free > 0 else 0
         return bool(self.terms.stay or errands or over or given or self.registry.runs.ls("state:queued", limit=1))
+
+    def _look_for_standstill(self, run_ids: Sequence[int]) -> None:
+        """Tell, once, of a run that goes on and finishes no epoch."""
+        for run in self.registry.runs.by_ids(run_ids):
+            if (text := self._standstill.look(run)) is not None:
+                _say(f"run {run.key}: {text}")
+                self.registry.runs.stalled(run.id, run.attempt, text)
 
     def _on_signal(self, *_: object) -> None:
         self.ending = True

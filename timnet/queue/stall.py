@@ -40,8 +40,11 @@ class Standstill:
         self._signs: dict[tuple[int, int], _Sign] = {}
 
     def look(self, run: Run) -> str | None:
-        """What to tell of ``run``, once for each standstill; None while it goes on."""
+        """What to tell of ``run``, once for each standstill; None while it goes on, or its job waits to go on."""
         now, key = self._clock(), (run.id, run.attempt)
+        if run.submitted:
+            self._signs.pop(key, None)
+            return None
         sign = self._signs.get(key)
         if sign is None or sign.epoch != run.epoch:
             self._signs[key] = _Sign(run.epoch, now)
