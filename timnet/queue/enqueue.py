@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from timnet.errors import TimnetError
-from timnet.paths import RegistryPaths
-from timnet.provenance import Code, Found, keep_diff, on_disk
+from timnet.provenance import Code, keep_diff, on_disk
 from timnet.records import Experiment
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment
+
+
+class _NotKept(Exception):
+    """The text of the changes cannot be written."""
 
 
 def enqueue(registry: Registry, planned: Sequence[NewExperiment]) -> list[Experiment]:
@@ -20,16 +23,23 @@ def enqueue(registry: Registry, planned: Sequence[NewExperiment]) -> list[Experi
     """
     if not planned:
         return []
-    code = _kept(registry.paths, on_disk())
-    return registry.experiments.create([replace(one, code=code) for one in planned])
-
-
-def _kept(paths: RegistryPaths, found: Found) -> Code:
-    """The code, its changes' text kept beside the registry; where that cannot be written, the code without it."""
-    if found.diff is None or found.code.commit is None:
-        return found.code
+    found = on_disk()
     try:
-        keep_diff(paths, found.diff)
-    except (OSError, TimnetError):
-        return replace(found.code, commit=replace(found.code.commit, diff=None, cut=False))
-    return found.code
+        return _create(registry, planned, found.code, found.diff)
+    except _NotKept:
+        assert found.code.commit is not None  # or there were no changes
+        return _create(registry, planned, replace(found.code, commit=replace(found.code.commit, diff=None, cut=False)))
+
+
+def _create(
+    registry: Registry, planned: Sequence[NewExperiment], code: Code, diff: bytes | None = None
+) -> list[Experiment]:
+    """Queue them, then keep the text of the changes: what cannot be queued leaves nothing. Raises :class:`_NotKept`."""
+    with registry.db.write():
+        made = registry.experiments.create([replace(one, code=code) for one in planned])
+        if diff is not None:
+            try:
+                keep_diff(registry.paths, diff)
+            except (OSError, TimnetError) as error:
+                raise _NotKept from error
+    return made
