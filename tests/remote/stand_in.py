@@ -1,8 +1,8 @@
 """Stand-ins for jobs on other machines: the same spools and files as a training process writes, and no network.
 
-``python -m tests.remote.stand_in head DB SHARED JOBS`` is a head whose jobs are processes of
-``python -m tests.remote.stand_in job FOLDER``. What a job does on its way stands in ``plan.json`` beside the shared
-folders: for each run a list, for each attempt a few words.
+``python -m tests.remote.stand_in FOLDER SHARED JOBS SECONDS...`` is a head for each of ``SECONDS``, after which it is
+killed, and one that comes to the end; their jobs are forked from them. What a job does on its way stands in
+``plan.json`` beside the shared folder: for each run's uid what each attempt does, and ``seconds`` for an epoch.
 """
 
 from __future__ import annotations
@@ -13,14 +13,19 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from tests.queue.away import Away
 from tests.support import REPOSITORY, add_corpus, add_experiment, epoch_record
-from timnet.errors import Fenced
+from timnet.errors import BadInput, Fenced
 from timnet.features.build import wanted_of
 from timnet.features.cache import FeatureCache
 from timnet.files import fenced, write_bytes, write_text
@@ -33,7 +38,6 @@ from timnet.remote.spool import Spool
 from timnet.states import INTENT_LEADS_TO
 
 UTTERANCES = 20
-FRAMES = 4000
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Plan:
     seconds: float = 0.0
     dies_after: int = 0
     leaves_after: int = 0
+    deaf: bool = False
     twin: bool = False
     """The engine starts the same job twice; the first start goes on as long as it may."""
 
@@ -119,7 +124,7 @@ def be_a_job(folder: AttemptPaths, plan: Plan) -> int:
                 log.write(f"epoch {job.epoch}\n".encode())
                 if job.epoch == plan.dies_after:
                     os.kill(os.getpid(), signal.SIGKILL)
-                if want is not None:
+                if want is not None and not plan.deaf:
                     job.leave(want)
                     return 0
                 if job.epoch == plan.leaves_after:
@@ -133,16 +138,39 @@ def be_a_job(folder: AttemptPaths, plan: Plan) -> int:
 
 
 class Pretending(Away):
-    """Starts stand-ins. A job whose process leaves for a while is started again."""
+    """Forks stand-ins. A job whose process leaves for a while is started again."""
 
     def _start(self, folder: AttemptPaths) -> str:
-        with (folder.engine / "output").open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.remote.stand_in", "job", str(folder.folder)],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=REPOSITORY,
-            )  # fmt: skip
-        (folder.engine / f"{process.pid}.job").touch()
-        return str(process.pid)
+        ours, theirs = os.pipe()
+        between = os.fork()
+        if between == 0:
+            os.setsid()
+            job = os.fork()
+            if job:
+                (folder.engine / f"{job}.job").touch()
+                os.write(theirs, str(job).encode())
+                os._exit(0)
+            out = os.open(folder.engine / "output", os.O_WRONLY | os.O_CREAT)
+            os.dup2(out, 1)
+            os.dup2(out, 2)
+            os.closerange(3, 1024)  # the head's locks and its registry among them
+            _run(lambda: _be_the_engine(folder))
+        os.waitpid(between, 0)
+        job = os.read(ours, 20).decode()
+        os.close(ours)
+        os.close(theirs)
+        return job
+
+
+def _run(what: Callable[[], int]) -> NoReturn:
+    """In a forked process, which must not go on as the one that it was forked from."""
+    status = 1
+    try:
+        status = what()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)
 
 
 def _be_the_engine(folder: AttemptPaths) -> int:
@@ -151,10 +179,12 @@ def _be_the_engine(folder: AttemptPaths) -> int:
     plan, status = plan_of(folder), LEFT
     while status == LEFT:
         if plan.twin and os.fork() == 0:
-            be_a_job(folder, replace(plan, twin=False, seconds=plan.seconds or 0.01))
-            os._exit(0)
+            _run(partial(be_a_job, folder, Plan(plan.seconds)))
         status = be_a_job(folder, plan)
-        plan = replace(plan, leaves_after=0)
+        plan = replace(plan, leaves_after=0, twin=False)
+    if status == 75:  # it was the first of two, and the other one goes on
+        with suppress(ChildProcessError):
+            os.wait()
     return status
 
 
@@ -165,7 +195,8 @@ def plan_of(folder: AttemptPaths) -> Plan:
         return Plan()
     uid, _, attempt = folder.folder.name.rpartition("-a")
     mine = plans.get(uid, [])
-    return Plan(**mine[int(attempt) - 1]) if int(attempt) <= len(mine) else Plan(plans.get("seconds", 0.0))
+    told = mine[int(attempt) - 1] if int(attempt) <= len(mine) else {}
+    return Plan(**{"seconds": plans.get("seconds", 0.0), **told})
 
 
 def fill_cache(cache: Path, corpus: CorpusRecord) -> None:
@@ -178,38 +209,57 @@ def fill_cache(cache: Path, corpus: CorpusRecord) -> None:
 def small_registry(folder: Path, runs: int = 10, epochs: int = 20) -> Registry:
     """One experiment of so many waiting runs, whose features are in ``folder/cache``."""
     registry = Registry.open(folder / "runs.db")
-    corpus = replace(add_corpus(registry, utterances=UTTERANCES))
+    corpus = add_corpus(registry, utterances=UTTERANCES)
     fill_cache(folder / "cache", corpus)
     config = TrainingConfig(epochs=epochs, select="best", monitor="val_loss", check_every=5)
     add_experiment(registry, corpus, folds=runs, config=config, preset="seed")
     return registry
 
 
-def start_head(folder: Path, jobs: int) -> subprocess.Popen[bytes]:
-    """A real head over stand-ins."""
+def heads(folder: Path, jobs: int, kills: Sequence[float] = (), shared: str = "shared") -> subprocess.Popen[bytes]:
+    """Real heads over stand-ins, all but the last of which are killed."""
     with (folder / "head.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.remote.stand_in", "head", str(folder / "runs.db"), str(folder / "shared"),
-             str(jobs)],
+            [sys.executable, "-m", "tests.remote.stand_in", str(folder), shared, str(jobs), *map(str, kills)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True,
             env={**os.environ, "TIMNET_CACHE": str(folder / "cache"), "TIMNET_MAX_CRASHES": "1000"},
         )  # fmt: skip
 
 
-def main() -> int:
-    if sys.argv[1] == "job":
-        return _be_the_engine(AttemptPaths(Path(sys.argv[2])))
+def be_a_head(folder: Path, shared: str, jobs: int) -> int:
     from timnet import settings as settings_module
+    from timnet.queue import head, liveness
+
+    with Registry.open(folder / "runs.db") as registry:
+        terms = head.Terms(folder / shared, jobs)
+        one = head.Head(registry, settings_module.load(), Pretending(), terms, liveness.new_worker_uid())
+        while True:
+            try:
+                one.run()
+            except BadInput:  # a job was just forked and holds the lock of the head before for a moment
+                time.sleep(0.01)
+            else:
+                return 0
+
+
+def main() -> int:
     from timnet.queue import attendant, head, liveness
+    from timnet.remote import spool
 
     # what waits for slow file systems and engines need not wait here
     liveness.BACK_OFF_SECONDS, head.LOOK_SECONDS, attendant.LOOK_SECONDS = 0.0, 0.02, (0.02, 0.1)
     attendant.POLL_SECONDS, attendant.SETTLE_SECONDS, attendant.RESUME_SECONDS = 0.1, 0.2, 0.05
-    db, shared, jobs = Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-    with Registry.open(db) as registry:
-        terms = head.Terms(shared, jobs)
-        head.Head(registry, settings_module.load(), Pretending(), terms, liveness.new_worker_uid()).run()
-    return 0
+    head.HINDERED_SECONDS = attendant.TROUBLED_SECONDS = 0.1
+    attendant.GRACE_SECONDS = spool.LOOK_SECONDS = 0.3
+    folder, shared, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    for seconds in map(float, sys.argv[4:]):
+        one = os.fork()
+        if one == 0:
+            _run(lambda: be_a_head(folder, shared, jobs))
+        time.sleep(seconds)
+        os.kill(one, signal.SIGKILL)
+        os.waitpid(one, 0)
+    return be_a_head(folder, shared, jobs)
 
 
 if __name__ == "__main__":

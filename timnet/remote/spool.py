@@ -34,6 +34,9 @@ WITHDRAWN = "withdrawn"
 LOOK_SECONDS = 1.0
 """Between two looks at ``want``: a thousand jobs ask one file server."""
 
+AWAY_SECONDS = 900.0
+"""How long a process waits, before it writes, for a folder that is away: training that long anew costs more."""
+
 _GONE = (errno.ENOENT, errno.ENOTDIR)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 
@@ -109,7 +112,8 @@ class Spool:
     def _look(self) -> Want | None:
         """Raises :class:`Fenced` where the attempt is over; what cannot be asked now is no reason to leave."""
         try:
-            self._own()
+            if self._is_here():
+                self._own()
             said = self._folder.want.read_text().strip()
         except OSError as error:
             if error.errno in _GONE and self._is_removed():
@@ -166,8 +170,22 @@ class Spool:
         self._write("end", to=to, kind=kind, text=text, error=error)
 
     def _own(self) -> None:
+        """Raises :class:`Fenced` where this start is over, :class:`OSError` where the folder is away for too long."""
+        deadline = time.monotonic() + AWAY_SECONDS
+        while not self._is_here():
+            if self._is_removed():
+                raise self._fenced()
+            if time.monotonic() > deadline:
+                raise FileNotFoundError(errno.ENOENT, f"{self._folder.folder} has been away for long")
+            time.sleep(LOOK_SECONDS)  # whatever is written now would make the folder anew, below its mount point
         if self._next.exists():
             raise self._fenced()
+
+    def _is_here(self) -> bool:
+        try:
+            return os.path.samestat(self._folder.spool(self.start).stat(), os.fstat(self._file))
+        except OSError:
+            return False
 
     def _fenced(self) -> Fenced:
         return Fenced(f"{self._folder.folder.name} is over or was started again; this process writes nothing more")
