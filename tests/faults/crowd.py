@@ -2,7 +2,8 @@
 
 Arguments: the registry, how many write, how many read, for how many seconds, and the seconds that an epoch takes.
 
-Prints one JSON object: what each did, how long writes took, and every error that anybody met.
+Prints one JSON object: what each did, how long writes took (all of them, and those after the first that everybody
+begins with at once), the processor seconds of all writers, waiting among them, and every error that anybody met.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def write(db: Path, end: float, pause: float) -> dict[str, Any]:
         claim, lock = found
         journal = registry.journal(claim.run_id, claim.attempt)
         timed(lambda: journal.begin([], "started"))
+        begun = len(took) + LEAST
         epochs = 0
         while epochs < LEAST or time.monotonic() < end:
             epochs += 1
@@ -54,7 +56,10 @@ def write(db: Path, end: float, pause: float) -> dict[str, Any]:
                 timed(lambda: journal.event(EventKind.STALLED, "a line"))
         timed(lambda: journal.done(0.5, 0.5, [], None, "done"))
         liveness.unlock(lock)
-    return {"run": claim.run_id, "epochs": epochs, "took": [round(one, 5) for one in took]}
+    took = [round(one, 5) for one in took]
+    return {
+        "run": claim.run_id, "epochs": epochs, "cpu": time.process_time(), "took": took, "took_later": took[begun:]
+    }  # fmt: skip
 
 
 def read(db: Path, end: float) -> dict[str, Any]:
@@ -102,11 +107,17 @@ def main() -> None:
     for answer in answers:
         with os.fdopen(answer) as stream:
             said.append(json.loads(stream.read()))
-    took = sorted(one for each in said for one in each.pop("took", []))
-    told = {"errors": [each["error"] for each in said if "error" in each], "each": said, "writes": len(took)}
-    if took:
-        told |= {"median": took[len(took) // 2], "p99": took[int(len(took) * 0.99)], "worst": took[-1]}
-    sys.stdout.write(json.dumps(told))
+    told = {"errors": [each["error"] for each in said if "error" in each], "cpu": sum(e.get("cpu", 0) for e in said)}
+    for name, which in ("took", ""), ("took_later", "_later"):
+        took = sorted(one for each in said for one in each.pop(name, []))
+        told["writes" + which] = len(took)
+        if took:
+            told |= {
+                "median" + which: took[len(took) // 2],
+                "p99" + which: took[int(len(took) * 0.99)],
+                "worst" + which: took[-1],
+            }
+    sys.stdout.write(json.dumps(told | {"each": said}))
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from timnet.queue import liveness
 
 SPAWN = multiprocessing.get_context("spawn")
+START_SECONDS = 120.0
+"""How long processes may take to begin, on a machine that is busy with much else."""
 
 
 def wait_until(holds: Callable[[], object], seconds: float = 20.0, what: str = "") -> float:
@@ -49,8 +52,8 @@ def holder(lock: Path, how: str = "alone") -> tuple[subprocess.Popen[str], int]:
     return process, int(process.stdout.readline())
 
 
-def contend(db: str, start: float, results: object) -> None:
-    """Claim runs with real locks until none waits; train one epoch of each; report what was done."""
+def contend(db: str, start: Barrier, results: object) -> None:
+    """Once all are there, claim runs with real locks until none waits; train one epoch of each; report it."""
     from tests.support import epoch_record
     from timnet.registry import Registry
 
@@ -58,7 +61,7 @@ def contend(db: str, start: float, results: object) -> None:
     try:
         with Registry.open(Path(db)) as registry:
             proof = liveness.proof_of(os.getpid())
-            time.sleep(max(0.0, start - time.time()))
+            start.wait(START_SECONDS)
             while True:
                 found = registry.runs.claim(
                     lambda uid: liveness.try_lock(registry.paths.run(uid).lock), proof, "local", str(os.getpid())

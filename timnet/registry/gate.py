@@ -1,19 +1,16 @@
-"""The gate: the file lock beside a registry that lines its writers up."""
+"""The gate: the file lock beside a registry that lets one writer in at a time."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from timnet.errors import RegistryBusy, RegistryGone
 from timnet.paths import RegistryPaths
-
-TURN_SECONDS = 5.0
-"""How long somebody waits to be the next: one that was stopped while it was must not stop all others."""
+from timnet.registry.line import Place
 
 
 class Gate:
@@ -23,47 +20,35 @@ class Gate:
         self._path = paths.gate
         self._db = paths.db
         self._file: int | None = None
+        self._asleep: set[int] = set()
 
     @contextmanager
     def held(self, patience: float) -> Iterator[None]:
-        """Hold the gate for as long as the block runs, after waiting for it at most ``patience`` seconds.
+        """Hold the gate for as long as the block runs, after waiting in line for it.
 
-        Raises :class:`RegistryBusy` where another process holds it for longer.
+        Raises :class:`RegistryBusy` where the line has not moved on for ``patience`` seconds, as when a process
+        was stopped while it held the gate. A long line that moves is waited for.
         """
-        deadline = time.monotonic() + patience
-        with self._next(min(patience, TURN_SECONDS)):
-            while not self._taken():
-                if time.monotonic() > deadline:
-                    raise RegistryBusy(
-                        f"{self._db} has been locked by another process for {patience:.0f} s; "
-                        "if one hangs, end it and try again"
-                    )
-                time.sleep(random.uniform(0.0005, 0.002))
-        assert self._file is not None
+        place = Place(self._db, self._asleep)
         try:
+            if not (place.nobody_waits() and self._taken()):
+                self._wait(place, patience)
+            place.go()
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            if self._file is not None:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+            place.leave()
 
-    @contextmanager
-    def _next(self, patience: float) -> Iterator[None]:
-        """Be the one that gets the gate next: else who has just written would be at it again before others wake up.
-
-        It is a lock on the registry's folder, and no more than a courtesy: after ``patience`` seconds it goes without.
-        """
-        try:
-            line = os.open(self._db.parent, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # the folder is gone, which opening the gate tells
-            yield
-            return
-        try:
-            began = time.monotonic()
-            while not _try(line) and (waited := time.monotonic() - began) < patience:
-                # a short line moves on at once; in a long one, many who look often would take the time from who writes
-                time.sleep(random.uniform(0.5, 1.5) * (0.003 if waited < 0.02 else 0.015))
-            yield
-        finally:
-            os.close(line)
+    def _wait(self, place: Place, patience: float) -> None:
+        place.line_up()
+        while not (place.is_next() and self._taken()):
+            if time.monotonic() - place.advanced > patience:
+                raise RegistryBusy(
+                    f"{self._db} has been locked by another process for {patience:.0f} s; "
+                    "if one hangs (timnet doctor names it), end it and try again"
+                )
+            time.sleep(place.pause())
 
     def close(self) -> None:
         """Close the gate's file."""
