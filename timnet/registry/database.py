@@ -80,6 +80,7 @@ class Database:
         with clear_errors(path):
             if existed:
                 _check_kind(path)
+                _refuse_unwritable(path)
             # before it is opened: should it be replaced just then, the first write is refused rather than lost
             identity = _identity(path)
             connection = _connect(path, read_only=False)
@@ -198,11 +199,17 @@ class Database:
     @contextmanager
     def through_gate(self) -> Iterator[None]:
         """Be the only writer for as long as the block runs, without a transaction (see :meth:`write`)."""
-        if not self.writable:
-            raise RegistryError(f"{self.path} is open for reading alone")
+        self.refuse_reading_alone()
         with self._gate.held(GATE_DEADLINE):
             self._refuse_replaced()
             yield
+
+    def refuse_reading_alone(self) -> None:
+        """Raise :class:`RegistryError` where nothing can be written by this connection."""
+        if not self.writable:
+            raise RegistryError(
+                f"{self.path} is open for reading alone; to change it, make sure that it and its folder may be written"
+            )
 
     def _refuse_replaced(self) -> None:
         """What is written to a file without a name is lost; to one with another name, it is in nobody's registry."""
@@ -336,6 +343,12 @@ def _stranger(connection: sqlite3.Connection) -> str:
         "WHERE one.type = 'table' AND one.rootpage AND inside.hidden > 1"
     ).fetchone()
     return f"column {clean(reckoned[1][:80])} of {clean(reckoned[0][:80])}" if reckoned else ""
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """SQLite would open it, for reading, and refuse the first write, after other files were written already."""
+    if not os.access(path, os.W_OK):
+        raise RegistryError(f"{path} cannot be opened or written (it is read-only); check its permissions")
 
 
 def _refuse_newer(path: Path, version: int) -> None:
