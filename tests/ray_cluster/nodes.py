@@ -21,7 +21,7 @@ ONLOOKER = Path(__file__).parent / "onlooker"
 
 
 def main() -> None:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
     from ray.cluster_utils import Cluster
 
     folder = Path(sys.argv[1])

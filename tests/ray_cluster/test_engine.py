@@ -190,6 +190,38 @@ def test_jobs_go_on_without_a_head_and_the_next_one_finds_them(
     wait_until(lambda: ended(process), PATIENCE, "for the training process to end with its actor")
 
 
+def test_what_was_handed_over_is_trained_without_a_head(
+    engine: RayEngine, cluster: Cluster, shared: Path, attempt: Write
+) -> None:
+    first, more = [attempt(f"r{number}") for number in range(3)], [attempt(f"m{number}") for number in range(3)]
+    jobs = dict(zip(engine.submit(first + more), first + more, strict=True))
+    until(engine, jobs, lambda _: all(folder.outcome.exists() for folder in first))
+    for job, folder in list(jobs.items())[:3]:
+        engine.forget(job, folder)
+    engine.close()
+
+    def trained() -> bool:
+        return all(list(cluster.folder.glob(f"n*/timnet-*/*/{folder.folder.name}/outcome.json")) for folder in more)
+
+    wait_until(trained, PATIENCE, "for the ends of those that waited")
+    last = attempt("last", LONG)
+    after = RayEngine(shared, RayOptions(cluster.address))
+    (job,) = after.submit([last])  # those that ended let it have a place
+    until(after, {job: last}, lambda _: len(epochs_of(last)) >= 3)
+    after.forget(job, last)
+    rest = dict(list(jobs.items())[3:])
+    until(after, rest, is_gone)
+    assert {(one.reason, one.exit_status) for one in after.poll(list(rest)).values()} == {("ended with status 0", 0)}
+    assert sorted(rest) == sorted(str(after.find(folder)) for folder in more)
+    for one, folder in rest.items():
+        after.exchange(one, folder)
+        assert epochs_of(folder) == [1, 2, 3]
+        assert folder.outcome.exists()
+        after.forget(one, folder)
+    after.close()
+    assert [path.name for place in cluster.places(engine._registry) for path in place.glob("*-a1")] == []
+
+
 def test_a_cluster_that_does_not_answer_tells_nothing_of_its_jobs(
     engine: RayEngine, cluster: Cluster, attempt: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:

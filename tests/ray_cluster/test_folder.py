@@ -6,9 +6,9 @@ import errno
 import json
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -37,16 +37,22 @@ class Trained:
         folder.run.folder.mkdir(exist_ok=True)
         return self
 
-    def wait(self) -> int:
-        assert self.over.wait(60)
+    def wait(self, seconds: float = 60) -> int:
+        assert self.over.wait(seconds)
         return 0
+
+    def kill(self) -> None:
+        self.over.set()
 
 
 class Counted:
     """The far end, with what was sent to it counted."""
 
+    made: ClassVar[list[Attempt]] = []
+
     def __init__(self, end: Attempt) -> None:
         self.end = end
+        self.made.append(end)
         self.sent: list[tuple[str, int]] = []
         self.before_read: Callable[[str], object] = str
 
@@ -63,11 +69,15 @@ class Counted:
 
 
 @pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> Trained:
+def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trained]:
     one = Trained()
     monkeypatch.setattr(ray_node, "carry", one)
+    monkeypatch.setattr(ray_node, "_own_id", lambda: "j1")
     monkeypatch.setattr(ray_folder, "RESUME_SECONDS", 0.0)
-    return one
+    yield one
+    one.over.set()
+    while Counted.made:
+        Counted.made.pop().clear()
 
 
 @pytest.fixture
@@ -81,9 +91,8 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def order(folder: AttemptPaths, **changes: Any) -> dict[str, Any]:
-    return {
-        "name": folder.folder.name, "registry": REGISTRY, "files": to_send(folder), "gpus": 0, "job": "j1", **changes,
-    }  # fmt: skip
+    told = {"name": folder.folder.name, "registry": REGISTRY, "files": to_send(folder), "enclosed": {}, "gpus": 0}
+    return {**told, **changes}
 
 
 def begun(folder: AttemptPaths) -> Counted:
@@ -146,6 +155,42 @@ def test_what_the_head_has_goes_there_and_what_is_written_comes_home(
     assert not theirs.folder.exists()
 
 
+def test_what_is_enclosed_begins_without_a_head(
+    node: Path, trained: Trained, attempt: Callable[..., AttemptPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun(attempt("first"))  # brings the features
+    ours = attempt("second")
+    ours.run.best_weights(4).write_bytes(b"best" * 100)
+    enclosed = ray_folder.enclose(ours, to_send(ours))
+    assert list(enclosed) == ["parcel.json", "run/best-000004.npz"]
+    far = Counted(Attempt(order(ours, enclosed=enclosed)))
+    assert far.end.state()["begun"]
+    assert far.end._folder.run.best_weights(4).read_bytes() == b"best" * 100
+    monkeypatch.setattr(ray_folder, "MOST_ENCLOSED", 100)
+    assert list(ray_folder.enclose(ours, to_send(ours))) == ["run/best-000004.npz"]
+
+
+def test_what_has_ended_while_no_head_is_there_is_kept_by_another(
+    node: Path, trained: Trained, attempt: Callable[..., AttemptPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders, ended = [], []
+    monkeypatch.setattr(ray_node, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(ray_node, "_have_kept", orders.append)
+    monkeypatch.setattr(ray_node, "_end_actor", ended.append)
+    ours = attempt("one")
+    far = begun(ours)
+    trained.folder.spool(1).write_bytes(lines(1))
+    trained.over.set()
+    wait_until(lambda: orders, 60, "for somebody to keep it")
+    keeper = Counted(Attempt(orders[0]))
+    assert ended == [ours.folder.name]
+    os.close(far.end._in_use)  # as the end of its process does
+    Attempt(order(attempt("next")))  # clears away what nobody uses
+    assert keeper.end.state() == far.end.state()
+    exchange(keeper, ours, Known())
+    assert ours.spool(1).read_bytes() == lines(1)
+
+
 def test_an_unchanged_file_travels_once(node: Path, trained: Trained, attempt: Callable[..., AttemptPaths]) -> None:
     ours, known, read = attempt("one"), Known(), []
     far = begun(ours)
@@ -154,7 +199,6 @@ def test_an_unchanged_file_travels_once(node: Path, trained: Trained, attempt: C
     for _ in range(3):
         exchange(far, ours, known)
     assert read == ["run/best-000003.npz"]
-    trained.over.set()
 
 
 def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed(
@@ -180,7 +224,6 @@ def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed(
     assert ours.run.final_weights.read_bytes() == b"old " * 4
     exchange(far, ours, known)
     assert ours.run.final_weights.read_bytes() == b"new " * 4
-    trained.over.set()
 
 
 def test_features_travel_once_a_node_and_again_when_who_got_them_is_gone(
@@ -204,7 +247,6 @@ def test_features_travel_once_a_node_and_again_when_who_got_them_is_gone(
     assert third.end.look("")["begun"]
     assert [lack for lack, _ in third.sent] == ["parcel.json"]
     assert (shared_folder(REGISTRY) / name).read_bytes() == source
-    trained.over.set()
 
 
 def test_a_transfer_that_takes_long_goes_on_where_it_was(
@@ -217,7 +259,6 @@ def test_a_transfer_that_takes_long_goes_on_where_it_was(
         exchange(far, ours, Known(), seconds=0.0)
     assert far.end.look("")["begun"]
     assert sum(size for _, size in far.sent) == sum(to_send(ours).values())
-    trained.over.set()
 
 
 def test_a_full_disk_there_is_told(
@@ -268,7 +309,6 @@ def test_a_node_cannot_write_elsewhere_here(node: Path, trained: Trained, attemp
     with pytest.raises(SpoolBroken, match="which no timnet writes"):
         exchange(far, ours, Known())
     assert far.end.read("../parcel.json", 0, 10, (-1, -1, -1)) is None
-    trained.over.set()
 
 
 @given(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -30,6 +31,9 @@ MOST_LOG = 1 << 20
 
 SECONDS = 10.0
 """How long one exchange may send or fetch files; the next goes on where it stopped."""
+
+MOST_ENCLOSED = 64 << 10
+"""Bytes that go with an order itself, compressed. Ray keeps as many for an actor that was not placed yet."""
 
 RESUME_SECONDS = 10.0
 """Between two fetches of resume points, which are written after each epoch."""
@@ -79,6 +83,28 @@ def to_send(folder: AttemptPaths) -> dict[str, int]:
         if path.is_file() and not path.name.startswith(".")
     }
     return {name: source_of(folder, name).stat().st_size for name in [features, *found]}
+
+
+def enclose(folder: AttemptPaths, files: Iterable[str]) -> dict[str, bytes]:
+    """Those of ``files`` that are small enough to go with the order itself, compressed: they need no head to be there.
+
+    Features are shared by a node's attempts, and never among them.
+    """
+    enclosed, room = {}, MOST_ENCLOSED
+    for name in files:
+        path = source_of(folder, name)
+        if name.startswith("features/") or path.stat().st_size > 16 * MOST_ENCLOSED:
+            continue
+        data = zlib.compress(path.read_bytes())
+        if len(data) <= room:
+            enclosed[name] = data
+            room -= len(data)
+    return enclosed
+
+
+def disclose(enclosed: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files that :func:`enclose` has put into an order."""
+    return {name: zlib.decompress(data) for name, data in enclosed.items()}
 
 
 def features_name(key: str) -> str:

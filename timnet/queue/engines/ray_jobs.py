@@ -16,15 +16,14 @@ from timnet.errors import BadInput, TimnetError
 from timnet.paths import AttemptPaths
 from timnet.queue.engines import ray_folder, ray_words
 from timnet.queue.engines.engine import EngineAway, Phase, Status
-from timnet.queue.engines.ray_folder import Known, Unheard, to_send
-from timnet.queue.engines.ray_node import Attempt, Probe
+from timnet.queue.engines.ray_folder import Known, Unheard, enclose, to_send
+from timnet.queue.engines.ray_node import CALLS_AT_ONCE, Attempt, Probe, kept_name
 from timnet.remote.carrier import LEFT
 
 ANSWER_SECONDS = 10.0
 """How long an actor has to answer a question. One that does not is left alone for as long as :data:`REST_SECONDS`."""
 
 REST_SECONDS = 30.0
-CALLS_AT_ONCE = 4
 NOT_PLACED = ("DEPENDENCIES_UNREADY", "PENDING_CREATION", "RESTARTING")
 UNKNOWN = "Ray does not know it: it ended long ago, or Ray was started anew since"
 
@@ -64,10 +63,12 @@ class Jobs:
             if state in NOT_PLACED:
                 waits = waits or ray_words.why_it_waits(self._wanted, *self._room())
                 statuses[job] = Status(Phase.PENDING, waits)
-            elif state == "ALIVE":
-                asked[job] = self._end(job, about["Name"])
+            elif not about:
+                statuses[job] = Status(Phase.GONE, UNKNOWN, blameless=True)
+            elif (end := self._end(job, about["Name"], alive=state == "ALIVE")) is not None:
+                asked[job] = end
             else:
-                statuses[job] = self._died(about) if about else Status(Phase.GONE, UNKNOWN, blameless=True)
+                statuses[job] = self._died(about)
         statuses |= self._states(asked)
         return {job: statuses[job] for job in ids}
 
@@ -75,14 +76,15 @@ class Jobs:
         """Kill them, waiting or running."""
         for job in ids:
             about = cluster.actors(job)
-            if about and about["State"] != "DEAD":
-                with suppress(Unheard):
-                    ray.kill(self._end(job, about["Name"]).handle)
+            end = self._end(job, about["Name"]) if about and about["State"] != "DEAD" else None
+            if end is not None:
+                ray.kill(end.handle)
 
     def find(self, folder: AttemptPaths) -> str | None:
         """The actor of this folder's name, also one that has died already."""
-        with suppress(ValueError):
-            return str(ray.get_actor(folder.folder.name)._actor_id.hex())
+        found = _actor(folder.folder.name)
+        if found is not None:
+            return str(found._actor_id.hex())
         dead = [
             job for job, about in cluster.actors(actor_state_name="DEAD").items() if about["Name"] == folder.folder.name
         ]
@@ -90,13 +92,15 @@ class Jobs:
 
     def exchange(self, job: str, folder: AttemptPaths) -> None:
         """Bring the two folders together; an actor that does not answer has time until it is asked again."""
-        with suppress(Unheard):
-            ray_folder.exchange(self._end(job, folder.folder.name), folder, self._known.setdefault(job, Known()))
+        end = self._end(job, folder.folder.name)
+        if end is not None:
+            with suppress(Unheard):
+                ray_folder.exchange(end, folder, self._known.setdefault(job, Known()))
 
     def forget(self, job: str, folder: AttemptPaths) -> None:
         """Remove the folder on the node, and the actor."""
-        with suppress(Unheard):
-            end = self._end(job, folder.folder.name)
+        end = self._end(job, folder.folder.name, alive=False) or self._end(job, folder.folder.name)
+        if end is not None:
             with suppress(Unheard):
                 end.clear()
             ray.kill(end.handle)
@@ -107,9 +111,16 @@ class Jobs:
         name = folder.folder.name
         try:
             files = to_send(folder)
+            enclosed = enclose(folder, files)
         except OSError as error:
             raise BadInput(f"cannot submit {name}: {error}") from error
-        order = {"name": name, "registry": self._registry, "files": files, "gpus": self._gpus}
+        order = {
+            "name": name,
+            "registry": self._registry,
+            "files": files,
+            "enclosed": enclosed,
+            "gpus": self._gpus,
+        }
         options = self._kind.options(
             name=name,
             lifetime="detached",
@@ -128,17 +139,19 @@ class Jobs:
         self._ends[job] = _Actor(handle)
         return job
 
-    def _end(self, job: str, name: str) -> _Actor:
-        """The actor ``job``. Raises :class:`Unheard` where there is none any more."""
-        if job not in self._ends:
-            try:
-                handle = ray.get_actor(name)
-            except ValueError as error:
-                raise Unheard(f"{name} is gone") from error
-            if handle._actor_id.hex() != job:
-                raise Unheard(f"{name} is another actor by now")
-            self._ends[job] = _Actor(handle)
-        return self._ends[job]
+    def _end(self, job: str, name: str, *, alive: bool = True) -> _Actor | None:
+        """The far end of ``job``: its actor, or where that is not ``alive``, who keeps its files, if anybody."""
+        known = self._ends.get(job)
+        if known is not None and (alive or known.keeps):
+            return known
+        found = _actor(name) if alive else None
+        if found is not None and found._actor_id.hex() == job:
+            self._ends[job] = _Actor(found)
+        elif (keeper := _actor(kept_name(name))) is not None:
+            self._ends[job] = _Actor(keeper, keeps=True)
+        else:
+            self._ends.pop(job, None)
+        return self._ends.get(job)
 
     def _room(self) -> tuple[list[Mapping[str, float]], Mapping[str, float]]:
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -160,8 +173,9 @@ class Jobs:
 class _Actor:
     """The far end of one attempt, as :class:`timnet.queue.engines.ray_folder.FarEnd` has it."""
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, *, keeps: bool = False) -> None:
         self.handle = handle
+        self.keeps = keeps
         self._rests_until = 0.0
 
     @property
@@ -218,6 +232,13 @@ def _status(end: _Actor, ref: Any) -> Status:
     status = told["status"]
     reason = told["trouble"] or ("left its node for a while" if status == LEFT else f"ended with status {status}")
     return Status(Phase.GONE, reason, told["host"], status, blameless=status == LEFT)
+
+
+def _actor(name: str) -> Any | None:
+    """The handle of a named actor that lives."""
+    with suppress(ValueError):
+        return ray.get_actor(name)
+    return None
 
 
 def host_of(node: str) -> str:

@@ -22,11 +22,16 @@ from typing import Any, BinaryIO
 
 from timnet import __version__
 from timnet.errors import OUT_OF_ROOM, BadInput, TimnetError, as_disk_full
-from timnet.files import sync_folder, write_text
+from timnet.files import sync_folder, write_bytes, write_text
 from timnet.paths import AttemptPaths
-from timnet.queue.engines.ray_folder import Stamp, comes_home, source_of
+from timnet.queue.engines.ray_folder import Stamp, comes_home, disclose, source_of
 from timnet.remote.carrier import Carrier, carry
 
+CALLS_AT_ONCE = 4
+KEEP_SECONDS = 10.0
+"""How long an attempt that has ended waits for its head before it lets others have its place."""
+
+END_SECONDS = 5.0
 IN_USE = "in-use"
 """In the folder ``engine``: its lock is held for as long as the folder belongs to somebody who lives."""
 
@@ -49,8 +54,9 @@ def shared_folder(registry: str) -> Path:
 class Attempt:
     """One attempt at one run.
 
-    ``order`` has its folder's ``name``, the ``registry``, the ``files`` that it gets (bytes by name), the ``gpus`` that
-    it may use and, where it is no actor, the id of the ``job``.
+    ``order`` has its folder's ``name``, the ``registry``, the ``files`` that it gets (bytes by name), those that are
+    ``enclosed`` (:func:`timnet.queue.engines.ray_folder.enclose`), and the ``gpus`` that it may use. Where all is there
+    it begins at once, and needs no head.
 
     What goes wrong is told in :meth:`look` and :meth:`state`; nothing is raised. All methods may be called at once.
     """
@@ -60,21 +66,30 @@ class Attempt:
         self._trouble = ""
         self._status: int | None = None
         self._ended = False
-        self._thread: threading.Thread | None = None
+        self._begun = False
+        self._carrier: Carrier | None = None
+        self._cleared = threading.Event()
         self._lock = threading.RLock()
         self._incoming: dict[str, _Incoming] = {}
         if not order["gpus"]:  # where none is asked for, Ray hides none
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        if "kept" in order:
+            self._take_over(order["kept"])
+            return
         try:
             self._folder, self._in_use = _begin_folder(shared_folder(order["registry"]), order["name"])
+            for name, data in disclose(order["enclosed"]).items():
+                write_bytes(source_of(self._folder, name), data)
         except (OSError, TimnetError) as error:
             self._fail(error)
+        else:
+            self.look("")
 
     def state(self) -> dict[str, Any]:
         """Where it is and how far: ``host``, ``begun``, ``ended``, ``status`` of the training process, ``trouble``."""
         return {
             "host": socket.gethostname(),
-            "begun": self._thread is not None,
+            "begun": self._begun,
             "ended": self._ended,
             "status": self._status,
             "trouble": self._trouble,
@@ -83,7 +98,7 @@ class Attempt:
     def look(self, want: str) -> dict[str, Any]:
         """Take note of what is wanted; :meth:`state`, what it ``lacks``, and the ``files`` that there are."""
         with self._lock:
-            if self._trouble and self._thread is None:
+            if self._trouble and not self._begun:
                 return {**self.state(), "lacks": [], "files": {}}
             lacks = self._settle(want)
             state = self.state()  # first, so that with its end all files are told
@@ -114,8 +129,12 @@ class Attempt:
                 return offset + len(data)
 
     def clear(self) -> None:
-        """The attempt is over: its folder goes. The training process has ended, or ends when this process does."""
-        with self._lock, suppress(OSError):
+        """The attempt is over: the training process is ended, where it has not by itself, and its folder goes."""
+        self._cleared.set()
+        if self._carrier is not None and self._status is None:
+            self._carrier.kill()
+            self._carrier.wait(END_SECONDS)
+        with self._lock, suppress(AttributeError):  # there is none where none could be made
             shutil.rmtree(self._folder.folder, ignore_errors=True)
 
     # on its way to begin
@@ -125,12 +144,12 @@ class Attempt:
         try:
             if not self._folder.want.exists() or self._folder.want.read_text() != want:
                 write_text(self._folder.want, want)
-            lacks = self._lacking() if self._thread is None else []
+            lacks = [] if self._begun else self._lacking()
         except (OSError, TimnetError) as error:
-            if self._thread is None:
+            if not self._begun:
                 self._fail(error)
             return []  # what is trained goes on
-        if self._thread is None and not lacks and not self._waits_for_features():
+        if not self._begun and not lacks and not self._waits_for_features():
             self._begin()
         return lacks
 
@@ -160,18 +179,28 @@ class Attempt:
         return self._incoming[name]
 
     def _begin(self) -> None:
-        self._thread = threading.Thread(target=self._carry, name="carry", daemon=True)
-        self._thread.start()
+        self._begun = True
+        threading.Thread(target=self._carry, name="carry", daemon=True).start()
 
     def _carry(self) -> None:
         """Train. All from one thread: on Linux a process may be told to end with the thread that has started it."""
         try:
-            carrier: Carrier = carry(self._folder, self._order.get("job") or _own_id())
-            self._status = carrier.wait()
+            self._carrier = carry(self._folder, _own_id())
+            self._status = self._carrier.wait()
         except (OSError, TimnetError) as error:
             self._fail(error)
         finally:
             self._ended = True
+        if not self._cleared.wait(KEEP_SECONDS):  # no head fetches it now
+            _have_kept({**self._order, "enclosed": {}, "kept": self.state()})
+
+    def _take_over(self, kept: Mapping[str, Any]) -> None:
+        """Keep what another has trained here, and let that one's place go to the next."""
+        self._begun, self._ended = bool(kept["begun"]), True
+        self._status, self._trouble = kept["status"], kept["trouble"]
+        self._folder = AttemptPaths(shared_folder(self._order["registry"]) / self._order["name"])
+        self._in_use = _hold(self._folder)
+        _end_actor(self._order["name"])
 
     def _fail(self, error: OSError | TimnetError) -> None:
         full = as_disk_full(error, "getting ready to train")
@@ -273,11 +302,16 @@ def _begin_folder(shared: Path, name: str) -> tuple[AttemptPaths, int]:
         if folder.folder.exists():
             raise BadInput(f"another process uses {folder.folder} already")
         folder.engine.mkdir(parents=True)
-        in_use = os.open(folder.engine / IN_USE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(in_use, fcntl.LOCK_EX)
-        return folder, in_use
+        return folder, _hold(folder)
     finally:
         os.close(descriptor)
+
+
+def _hold(folder: AttemptPaths) -> int:
+    """Hold the lock that says that it is in use; several may."""
+    descriptor = os.open(folder.engine / IN_USE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
 
 
 def _is_left(folder: Path) -> bool:
@@ -312,8 +346,40 @@ def _status(path: Path) -> Stamp | None:
     return None
 
 
+# what only Ray can tell and do
+
+
+def kept_name(name: str) -> str:
+    """The name of who keeps the files of an attempt that has ended while no head was there."""
+    return f"{name}-kept"
+
+
 def _own_id() -> str:
     """The id by which Ray knows the actor that this process is."""
     import ray
 
     return str(ray.get_runtime_context().get_actor_id())
+
+
+def _have_kept(order: Mapping[str, Any]) -> None:
+    """Have another actor on this node keep what was trained, which takes no place from those that train."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = ray.get_runtime_context().get_node_id()
+    ray.remote(Attempt).options(
+        name=kept_name(order["name"]),
+        lifetime="detached",
+        max_restarts=0,
+        max_task_retries=0,
+        max_concurrency=CALLS_AT_ONCE,
+        num_cpus=0,
+        scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+    ).remote(order)
+
+
+def _end_actor(name: str) -> None:
+    import ray
+
+    with suppress(ValueError):
+        ray.kill(ray.get_actor(name))
