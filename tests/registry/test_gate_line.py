@@ -149,6 +149,21 @@ def test_while_somebody_is_inside_for_long_nobody_is_taken_for_a_sleeper(
         place.leave()
 
 
+def test_one_who_passes_a_sleeper_over_shows_it_to_all_behind(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    places = [Place(db, set()) for _ in range(4)]
+    for place in places:
+        clock.sleep(0.001)
+        place.line_up()
+    _, second, third, fourth = places
+    clock.sleep(1.5 * line.A_MOMENT)
+    assert (second.is_next(), third.is_next()) == (True, False)
+    second.go()
+    assert (third.is_next(), fourth.is_next()) == (True, False), "at once: nobody waits for the same sleeper again"
+    for place in places:
+        place.leave()
+
+
 class Clock:
     """A clock for gate and line that goes on only where they sleep; ``events`` happen one at each sleep."""
 
