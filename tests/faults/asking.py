@@ -28,11 +28,8 @@ READING = (
 WRITING = (
     "runs tag 1 x", "runs note 1 x", "runs pin 1", "runs rm 1 --yes", "runs restore 1", "queue add EMODB",
     "queue again 1", "queue pause 2", "queue cancel 2", "queue retry 2", "queue move 2 --top", "queue rm 2 --yes",
-    "corpora rm EMODB", "registry vacuum", "work",
+    "corpora rm EMODB", "registry vacuum", "work", "train EMODB", "tune EMODB --trials 2",
 )  # fmt: skip
-TRAINING = ("train EMODB", "tune EMODB --trials 2")
-"""They look for recordings before they write."""
-
 COPYING = ("registry gc", "registry backup registry/copy.db")
 CHECKING = ("registry check", "registry check --repair", "doctor")
 """They tell what is wrong with whatever they meet, in as many lines as it takes."""
@@ -125,7 +122,7 @@ class State:
 
     spoil: Callable[[Path], None]
     says: str
-    refused: tuple[str, ...] = READING + WRITING + TRAINING + COPYING
+    refused: tuple[str, ...] = READING + WRITING + COPYING
 
 
 STATES = {
@@ -137,7 +134,7 @@ STATES = {
     "cut": State(cut, "its end is missing"),
     "a single byte": State(a_byte, "its end is missing"),
     "garbled": State(garbled, "not a readable registry"),
-    "on a network": State(on_a_network, "network filesystem \\(nfs4\\)", READING + WRITING + TRAINING),
+    "on a network": State(on_a_network, "network filesystem \\(nfs4\\)", READING + WRITING),
     "without a folder": State(without_a_folder, "no folder|no registry at"),
     "read-only": State(read_only, "may be written|cannot be opened or written", WRITING),
     "a read-only file": State(file_read_only, "may be written|cannot be opened or written", WRITING),
@@ -223,7 +220,7 @@ def main(place: Path, only: list[str]) -> list[Answer]:
     return [
         ask(name, state, place, made, words)
         for name, state in STATES.items()
-        for words in only or (*READING, *WRITING, *TRAINING, *COPYING, *CHECKING)
+        for words in only or (*READING, *WRITING, *COPYING, *CHECKING)
     ]
 
 

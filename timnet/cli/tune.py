@@ -161,6 +161,7 @@ def _tune(registry: Registry, settings: Settings, search: Search, deadline: floa
     from timnet.tuning.study import Study
     from timnet.tuning.tuner import End, Tuner, places_here
 
+    registry.db.refuse_reading_alone()  # before a lock is made and features are extracted
     lock = try_lock(registry.paths.tuning_lock(search.study))
     if lock is None:
         raise BadInput(f"study {search.study} is being tuned by another process; wait for it, or name one with --study")

@@ -138,6 +138,7 @@ def train(
     with reading(context) as (registry, settings):
         settings = replace(settings, jobs=jobs or settings.jobs)
         planned = plan(registry, options.request())
+        registry.db.refuse_reading_alone()  # before features are extracted for it
         for corpus in {one.corpus.id: one.corpus for one in planned}.values():
             _features(corpus, settings)
         made = enqueue(registry, planned)
