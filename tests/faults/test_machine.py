@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
+from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -39,6 +41,7 @@ from timnet.states import INTENT_LEADS_TO, TRANSITIONS, Command
 WORKERS = 2
 MOST_RUNS = 12
 CALM = 15
+STEPS = 10_000
 MOMENTS = ("in the row", "before the resume point", "in the resume point", "after the resume point")
 JUMPS = (0.5, 3.0, 20.0, 3600.0, -3600.0, 86400.0, -86400.0)
 TAGS = ("paper", "night")
@@ -49,10 +52,13 @@ class Queue(RuleBasedStateMachine):
 
     pick = st.integers(0, 1000)
     steps = 0
+    place: Path | None = None
+    """Where registries are made: in memory, as no disk is to be waited for."""
+    happened: ClassVar[Counter[str]] = Counter()
 
     @initialize()
     def start(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="timnet-test-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="timnet-test-", dir=self.place))
         self.db = self.folder / "runs.db"
         self.time = 1_800_000_000.0
         self.wall, clock.wall = clock.wall, lambda: self.time
@@ -129,6 +135,7 @@ class Queue(RuleBasedStateMachine):
             return
         was = registry.runs.get(run.key), copy(run)
         [outcome] = registry.runs.command(command, [run.key])
+        self.happened["commands"] += 1
         run.command(command)
         assert (outcome.now, outcome.intent) == (run.state, run.want)
         self.commanded.append((command, *was))
@@ -323,6 +330,8 @@ class Queue(RuleBasedStateMachine):
             asked = run.want
             assert training.journal.want() is asked
             want = training.train(dies=dies)
+            self.happened["epochs"] += 1
+            self.happened["processes killed"] += bool(dies)
             if dies != "in the row":
                 run.epoch, run.crashes = run.epoch + 1, 0
                 run.saved += dies not in ("before the resume point", "in the resume point")
@@ -361,6 +370,7 @@ class Queue(RuleBasedStateMachine):
     def kill_training(self, pick: int) -> None:
         training = self.trainings[pick % len(self.trainings)]
         training.kill()
+        self.happened["processes killed"] += 1
         self.ended(training)
 
     def kill_worker(self, pick: int) -> None:
@@ -373,6 +383,7 @@ class Queue(RuleBasedStateMachine):
                     run.holders -= 1
             worker.kill()
             self.workers[pick % WORKERS] = None
+            self.happened["workers killed"] += 1
 
     def stop_worker(self, pick: int) -> None:
         """It asks its children to give their runs back."""
@@ -441,6 +452,7 @@ class Queue(RuleBasedStateMachine):
         before = self.user(pick + 1).db.data_version()
         with pytest.raises(Fenced):
             write()
+        self.happened["writes of zombies refused"] += 1
         assert self.user(pick + 1).db.data_version() == before
         late = self.user(pick).runs.reap(
             training.claim.run_id, training.claim.attempt, exit_code=None, error="late", max_crashes=1, back_off=0
@@ -450,6 +462,7 @@ class Queue(RuleBasedStateMachine):
     @rule(jump=st.sampled_from(JUMPS))
     def clock_jumps(self, jump: float) -> None:
         self.time += jump
+        self.happened["clock jumps"] += abs(jump) > 3000
 
     # what must always hold
 
@@ -504,19 +517,30 @@ class Queue(RuleBasedStateMachine):
             assert held == (self.model.runs[run.id].holders > 0)
 
 
+@pytest.fixture
+def in_memory(swift: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Queue, "place", swift)
+
+
+@pytest.mark.usefixtures("in_memory")
 def test_a_few_hundred_steps_do_not_diverge() -> None:
     run_state_machine_as_test(Queue, settings=settings(max_examples=10, stateful_step_count=40, deadline=None))
 
 
-@pytest.mark.chaos(weight=3)
-def test_ten_thousand_steps_do_not_diverge(record_property: Callable[[str, object], None]) -> None:
-    """Goes on until ten thousand steps are done, however long that takes; it is a few minutes."""
+@pytest.mark.chaos
+@pytest.mark.usefixtures("in_memory")
+def test_ten_thousand_steps_do_not_diverge(seconds: float, figure: Callable[[str], None]) -> None:
+    """Goes on until they are done, however long that takes, and then for as long as there is time."""
+    began = time.monotonic()
     Queue.steps = 0
-    while Queue.steps < 10_000:
+    Queue.happened.clear()
+    while Queue.steps < STEPS or time.monotonic() - began < seconds:
         run_state_machine_as_test(
             Queue,
             settings=settings(
                 max_examples=20, stateful_step_count=100, deadline=None, suppress_health_check=list(HealthCheck)
             ),
         )
-    record_property("steps", Queue.steps)
+    happened = ", ".join(f"{count} {what}" for what, count in Queue.happened.items())
+    figure(f"{Queue.steps} steps ({happened}), {time.monotonic() - began:.0f} s")
+    assert min(Queue.happened.values()) > STEPS / 100, "everything must happen often enough"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -115,10 +116,11 @@ def lose_at(tmp_path: Path, count: int) -> None:
         shutil.rmtree(after)
 
 
-def test_what_the_log_lost_comes_back(tmp_path: Path) -> None:
-    lose_at(tmp_path, 9)
+def test_what_the_log_lost_comes_back(swift: Path) -> None:
+    lose_at(swift, 9)
 
 
 @pytest.mark.chaos(weight=0)
-def test_what_the_log_lost_at_three_hundred_places_comes_back(tmp_path: Path) -> None:
-    lose_at(tmp_path, 300)
+def test_what_the_log_lost_at_three_hundred_places_comes_back(swift: Path, figure: Callable[[str], None]) -> None:
+    lose_at(swift, 300)
+    figure("300 places: each whole, every epoch back, every run done")
