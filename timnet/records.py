@@ -7,6 +7,7 @@ ISO 8601 (:func:`timnet.clock.now`); ``None`` stands for "no value", NaN never l
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
@@ -378,6 +379,18 @@ class EpochMetrics:
     def validated(self) -> bool:
         """Whether the test fold was asked after this epoch; its accuracy is a number whatever its loss is."""
         return self.val_accuracy is not None
+
+
+def check_epochs(metrics: Sequence[EpochMetrics]) -> None:
+    """Raise :class:`ValueError` unless these, which somebody else may have written, are epochs in order, of numbers."""
+    epochs = [one.epoch for one in metrics]
+    if not all(type(epoch) is int and epoch >= 1 for epoch in epochs) or epochs != sorted(set(epochs)):
+        raise ValueError("its epochs are not in order")
+    for one in metrics:
+        for name, value in asdict(one).items():
+            number = isinstance(value, int | float) or (value is None and name not in ("lr", "seconds", "diverged"))
+            if not number or (name == "diverged" and value not in (0, 1)):
+                raise ValueError(f"{name} of epoch {one.epoch} is {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import astuple
 from pathlib import Path
 
 from timnet.arrays import UNREADABLE, packed_part
-from timnet.records import EpochRecord
+from timnet.records import EpochRecord, check_epochs
 
 
 def why_unreadable(path: Path) -> str:
@@ -34,20 +33,11 @@ def history_of(path: Path) -> tuple[EpochRecord, ...] | None:
         with np.load(path, allow_pickle=False) as stored:
             told = json.loads(stored["progress"].tobytes())
         history = tuple(map(EpochRecord.from_dict, told["history"]))
-        return history if _is_sane(history) else None
+        check_epochs([one.metrics for one in history])
+        whole = all(isinstance(one.best_epoch, int | None) for one in history)
+        return history if whole and all(isinstance(one.best_value, float | int | None) for one in history) else None
     except UNREADABLE:
         return None
-
-
-def _is_sane(history: tuple[EpochRecord, ...]) -> bool:
-    """Whether it holds numbers alone, and epochs in order: what a registry can be mended with."""
-    epochs = [one.metrics.epoch for one in history]
-    values = [value for one in history for value in (*astuple(one.metrics), one.best_epoch, one.best_value)]
-    return (
-        all(value is None or isinstance(value, int | float) for value in values)
-        and all(type(epoch) is int and epoch >= 1 for epoch in epochs)
-        and epochs == sorted(set(epochs))
-    )
 
 
 def _broken_archive(path: Path) -> str:

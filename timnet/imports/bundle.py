@@ -32,6 +32,7 @@ from timnet.records import (
     RunState,
     TrainingConfig,
     Utterance,
+    check_epochs,
 )
 from timnet.registry import Registry
 from timnet.registry.experiments import NewExperiment, check_tag
@@ -233,14 +234,7 @@ def _run(archive: Zipped, name: str, folder: str, new: NewExperiment, tested: di
 
 def _epochs(values: Sequence[Any]) -> tuple[EpochMetrics, ...]:
     found = tuple(EpochMetrics(**one) for one in values)
-    numbers = [one.epoch for one in found]
-    if numbers != sorted(set(numbers)) or (numbers and not numbers[0] >= 1):
-        raise BadInput("its epochs are not in order")
-    for one in found:
-        for field in fields(one):
-            value = getattr(one, field.name)
-            if not (value is None or isinstance(value, int | float)):
-                raise BadInput(f"{field.name} of epoch {one.epoch} is {value!r}")
+    check_epochs(found)
     return found
 
 

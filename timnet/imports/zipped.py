@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import stat
 import zipfile
@@ -126,7 +127,7 @@ class Zipped:
 
     def _json(self, name: str, data: bytes) -> Any:
         try:
-            found = json.loads(data.decode("utf-8"), parse_constant=_no_constant)
+            found = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
             refuse_deep(found)
         except (ValueError, RecursionError):
             raise BadInput(f"{self._where}: {name} is no JSON; fetch the bundle again") from None
@@ -135,3 +136,8 @@ class Zipped:
 
 def _no_constant(text: str) -> float:
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return _no_constant(text) if math.isinf(found) else found  # 1e999
