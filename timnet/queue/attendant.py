@@ -323,6 +323,9 @@ class Attendant:
             if status is not None and (status.phase is Phase.PENDING or time.monotonic() - seen.over > LINGER_SECONDS):
                 self._cancel(errand, seen, "its attempt is over")
             return
+        if errand.job is not None:
+            with suppress(SpoolBroken):  # the end of the log, which may be written after that of the journal
+                self._engine.exchange(errand.job, errand.folder)
         self._finish_log(errand, seen)
         if errand.job is not None:
             self._engine.forget(errand.job, errand.folder)
