@@ -17,6 +17,9 @@ from tests.support import REPOSITORY
 
 NODES = 3
 STORE_BYTES = 100 << 20
+SYSTEM = {"health_check_period_ms": 1000, "health_check_timeout_ms": 60000}
+"""A killed node is missed after five seconds, and one that is only slow, on a machine with much to do, is not."""
+
 ONLOOKER = Path(__file__).parent / "onlooker"
 
 
@@ -34,10 +37,11 @@ def main() -> None:
         number, paths = len(nodes), f"{ONLOOKER}:{REPOSITORY}"
         place = folder / f"n{number}"
         place.mkdir()
-        of_the_head = {} if number else {"temp_dir": str(folder / "ray"), "include_dashboard": False}
+        of_the_head = {} if number else {"temp_dir": str(folder / "ray"), "_system_config": SYSTEM}
         nodes.append(
             cluster.add_node(
                 num_cpus=1,
+                include_dashboard=False,
                 object_store_memory=STORE_BYTES,
                 env_vars={"TMPDIR": str(place), "PYTHONPATH": paths, **environment},
                 **of_the_head,
