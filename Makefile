@@ -117,7 +117,7 @@ test-slurm: install
 	@PATH="$$PATH:/usr/sbin"; { command -v slurmctld && command -v slurmd && command -v sbatch; } > /dev/null || { \
 		$(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(SLURM) > /dev/null; }
-	$(BIN)/python -m pytest -m slurm tests/slurm
+	$(BIN)/python -m pytest -m slurm -n 2 --dist loadfile tests/slurm
 
 screenshots: install
 	rm -rf timnet-demo

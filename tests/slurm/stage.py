@@ -50,6 +50,7 @@ class Stage:
     cluster: Cluster
     network: Network
     heads: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def db(self) -> Path:
@@ -145,7 +146,12 @@ class Stage:
 
     def train_quietly(self) -> None:
         """The same runs by a local worker that nothing disturbs."""
-        assert start_worker(self.quiet, self.folder / "cache", self.network.module, 2).wait(timeout=PATIENCE) == 0
+        assert self.start_quietly().wait(timeout=PATIENCE) == 0
+
+    def start_quietly(self) -> subprocess.Popen[bytes]:
+        """As :meth:`train_quietly`, without waiting for it."""
+        self.workers.append(start_worker(self.quiet, self.folder / "cache", self.network.module, 2))
+        return self.workers[-1]
 
     def compare(self, epochs: int) -> None:
         """All is as if nothing had happened: every epoch once, the same bits."""
@@ -169,10 +175,10 @@ def stage_in(folder: Path, cluster: Cluster, network: Network) -> Iterator[Stage
     try:
         yield stage
     finally:
-        for head in stage.heads:
-            if head.poll() is None:
-                head.kill()
-            head.wait()
+        for process in [*stage.heads, *stage.workers]:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
 
 def epochs_in(folder: AttemptPaths, start: int) -> int:

@@ -17,8 +17,6 @@ from timnet.states import Command
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1800)]
 
-NETWORKS = [pytest.param(PRETENDED, id="pretended"), pytest.param(REAL, id="real", marks=pytest.mark.engine)]
-
 
 @pytest.fixture
 def stage(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
@@ -26,7 +24,7 @@ def stage(cluster: Cluster, tmp_path: Path, request: pytest.FixtureRequest) -> I
         yield stage
 
 
-@pytest.mark.parametrize("stage", [pytest.param(REAL, marks=pytest.mark.engine)], indirect=True)
+@pytest.mark.parametrize("stage", [REAL], indirect=True)
 def test_quick_two_runs_by_the_command_line(stage: Stage) -> None:
     stage.queue(experiments=1, folds=2, epochs=20)
     stage.start_head("--time", "10", "--array-parallelism", "2")
@@ -37,7 +35,7 @@ def test_quick_two_runs_by_the_command_line(stage: Stage) -> None:
     assert stage.left() == []
 
 
-@pytest.mark.parametrize("stage", NETWORKS, indirect=True)
+@pytest.mark.parametrize("stage", [REAL], indirect=True)
 def test_twenty_runs_over_two_slots_with_all_that_may_happen(stage: Stage) -> None:
     epochs = 40
     stage.queue(experiments=2, folds=10, epochs=epochs, endless=True)
@@ -53,7 +51,7 @@ def test_twenty_runs_over_two_slots_with_all_that_may_happen(stage: Stage) -> No
 
     assert [run.state for run in stage.runs()] == [RunState.CANCELLED] * 2 + [RunState.DONE] * 20
     with Registry.open(stage.quiet) as quiet:
-        quiet.runs.command(Command.CANCEL, [run.id for run in quiet.runs.ls()[:2]])
+        quiet.runs.command(Command.CANCEL, [run.key for run in quiet.runs.ls()[:2]])
     stage.train_quietly()
     stage.compare(epochs)
     assert stage.left() == []
@@ -61,14 +59,13 @@ def test_twenty_runs_over_two_slots_with_all_that_may_happen(stage: Stage) -> No
 
 @pytest.mark.parametrize("stage", [PRETENDED], indirect=True)
 def test_a_run_longer_than_its_time_limit_goes_on_in_the_same_job(stage: Stage) -> None:
-    epochs = 1200  # about a minute and a half
+    epochs = 1100  # about a minute; with a pretended network, as a busy machine is slow to load the real one
     stage.queue(experiments=1, folds=2, epochs=epochs)
     stage.start_head("--partition", "short")
-    stage.wait(lambda: len(stage.training(starts=2)) == 2, "second start of both")
+    quietly = stage.start_quietly()
+    stage.wait(lambda: stage.training(starts=2), "second start in the same job")
     stage.finish()
-    for run in stage.runs():
-        assert (run.state, run.attempt) == (RunState.DONE, 1)
-    stage.train_quietly()
+    stage.wait(lambda: quietly.poll() is not None, "end of the local runs")
     stage.compare(epochs)
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psutil
+
 from timnet import __version__
 from timnet.clock import now
 from timnet.files import write_text
@@ -25,8 +27,8 @@ from timnet.remote.carrier import LEFT, Carrier, carry
 WARNING = signal.SIGUSR2
 """What submitit has Slurm send before the time limit, and where the cluster wants it so, at preemption."""
 
-EARLY_SECONDS = 90.0
-"""How much earlier than asked for the warning may come: Slurm looks about twice a minute."""
+EARLY_SECONDS = 70.0
+"""How much earlier than asked for the warning may come, and more: Slurm looks about twice a minute."""
 
 NOT_ONE_EPOCH = 1
 """The exit status of a job that could go on for ever without finishing an epoch."""
@@ -43,21 +45,21 @@ class Attempt:
     minutes: int
     warned: int
     _carrier: Carrier | None = field(default=None, repr=False)
-    _told: int = 0
-    _began: float = 0.0
+    _goes_on: bool = False
 
     def __call__(self) -> int:
         """Train. A status that is not 0 becomes the job's own, so that Slurm's tools show a failed job."""
-        self._began = time.monotonic()
         submitits = signal.getsignal(WARNING)
         # Slurm signals every process of the step; what the training process inherits as ignored does not end it
         signal.signal(WARNING, signal.SIG_IGN)
         self._carrier = self.start()
         signal.signal(WARNING, self._on_signal)
+        signal.signal(signal.SIGALRM, self._on_signal)
         signal.signal(signal.SIGTERM, self._on_signal)
         status = self._carrier.wait()
         assert status is not None
-        if self._told == WARNING and status in (LEFT, -signal.SIGTERM):  # the latter before it could listen
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self._goes_on and status in (LEFT, -signal.SIGTERM):  # the latter before it could listen
             self._go_on_later(submitits)
         if status:
             sys.exit(status if status > 0 else 128 - status)
@@ -78,9 +80,15 @@ class Attempt:
         return DelayedSubmission(type(self)(self.folder, self.minutes, self.warned))
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Before the time limit, at preemption, when it is cancelled: leave, with what is done so far."""
-        self._told = number
-        if self._carrier is not None:
+        """Before the time limit, at preemption, when it is cancelled: leave, with what is done so far.
+
+        A warning that comes too early for the time limit, and too late to be anything else, is put off.
+        """
+        early = self._seconds_left() - self.warned
+        if number == WARNING and 0 < early < EARLY_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, early)
+        elif self._carrier is not None:
+            self._goes_on = number != signal.SIGTERM  # who sends that one starts the job again by himself, or never
             self._carrier.leave()
 
     def _go_on_later(self, submitits: Any) -> None:
@@ -100,8 +108,13 @@ class Attempt:
     def _lacks_time(self) -> bool:
         """Whether the time limit comes, and no epoch was finished: the next time would be no better."""
         assert self._carrier is not None
-        left = self.minutes * 60 - (time.monotonic() - self._began)
-        return left < self.warned + EARLY_SECONDS and not self._carrier.made_progress()
+        return self._seconds_left() < self.warned + EARLY_SECONDS and not self._carrier.made_progress()
+
+    def _seconds_left(self) -> float:
+        """Until the time limit, as well as this process knows."""
+        told = os.environ.get("SLURM_JOB_END_TIME", "")  # from Slurm 23.02 on
+        end = float(told) if told.isdecimal() else psutil.Process().create_time() + self.minutes * 60
+        return end - time.time()
 
     def _say(self, line: str) -> None:
         """Into the attempt's log, and where the engine looks how a job ended."""
