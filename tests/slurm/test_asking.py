@@ -217,6 +217,21 @@ def test_a_broken_note_names_no_job(fake: Fake, shared: Path, text: str) -> None
     assert folder.folder.exists()
 
 
+def test_an_id_of_a_registry_that_is_somebody_elses_reaches_no_command(fake: Fake, shared: Path) -> None:
+    folder = attempts(shared, 1)[0]
+    (shared / "slurm" / "a").mkdir(parents=True)
+    kept = shared / "slurm" / "a" / "12_0_submitted.pkl"
+    kept.touch()
+    engine = SlurmEngine(shared, SlurmOptions())
+    odd = ["--user=root", "*", "../../x", "12;13", "", "１２"]
+    assert {status.phase for status in engine.poll(odd).values()} == {Phase.GONE}
+    engine.cancel(odd)
+    for job in odd:
+        engine.forget(job, folder)
+    assert kept.exists()
+    assert fake.asked("squeue") == fake.asked("scontrol") == fake.asked("scancel") == []
+
+
 # the check
 
 ANSWER = {

@@ -34,6 +34,7 @@ from timnet.queue.engines.slurm_words import (
     Partition,
     comments,
     complaint,
+    is_job,
     partitions,
     refusal,
     sacct_jobs,
@@ -141,10 +142,9 @@ class SlurmEngine:
 
     def poll(self, ids: Sequence[str]) -> Mapping[str, Status]:
         """Where each job is: one ``squeue`` for all, and a question more for each array with jobs that are over."""
-        if not ids:
-            return {}
-        found = self._listed(ids)
-        over = [job for job in ids if job not in found]
+        known = [job for job in ids if is_job(job)]
+        found = self._listed(known) if known else {}
+        over = [job for job in known if job not in found]
         for array in dict.fromkeys(job.partition("_")[0] for job in over):
             found = {**self._remembered(array), **found}
         unclear = [job for job in over if job not in found or found[job].state == "CANCELLED"]
@@ -187,7 +187,7 @@ class SlurmEngine:
 
     def cancel(self, ids: Iterable[str]) -> None:
         """End jobs, in one call."""
-        ids = list(ids)
+        ids = [job for job in ids if is_job(job)]
         if ids:
             status, _, words = call("scancel", *ids)
             if status and "nvalid job id" not in words and "ompleted" not in words:
@@ -225,6 +225,8 @@ class SlurmEngine:
 
     def forget(self, job: str, folder: AttemptPaths) -> None:
         """Remove what submitit has kept of the job."""
+        if not is_job(job):
+            return
         noted = _noted(folder)
         places = [self.folder_of(noted[0])] if noted else [path.parent for path in self._kept(f"{job}_submitted.pkl")]
         for place in places:

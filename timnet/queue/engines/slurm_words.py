@@ -112,6 +112,11 @@ class Partition:
 # lists of jobs
 
 
+def is_job(text: str) -> bool:
+    """Whether it is a job's id as this module gives them: a registry may be somebody else's, and say anything."""
+    return _JOB.fullmatch(text) is not None
+
+
 def squeue_jobs(text: str) -> Iterator[Listed]:
     """The jobs of ``squeue -r -h -o LIST_FORMAT``; what is no such line is passed over."""
     for line in text.splitlines():
