@@ -15,7 +15,7 @@ help:
 	@echo "make install        create .venv from the hash-pinned requirements.lock"
 	@echo "make lint           ruff, mypy --strict, import contracts"
 	@echo "make test-long      the tests that the others leave out: LaTeX compiled (installs TeX Live), all exports twice"
-	@echo "make chaos          processes killed, disks full, clocks set back, for ten minutes (MINUTES=60 for longer)"
+	@echo "make chaos          processes killed, disks full, clocks set back, for some ten minutes (MINUTES=60 for longer)"
 	@echo "make fuzz           a million mutated files through every reader of foreign bytes (INPUTS=10000 for fewer)"
 	@echo "make audit          known vulnerabilities of the locked dependencies, where that can be asked"
 	@echo "make test-mac-pins  the engine's tests against the versions that a Mac gets"
@@ -64,7 +64,7 @@ test-long: install
 		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(TEX) > /dev/null; }
 	$(BIN)/python -m pytest -m long
 
-# what docs/reliability.md promises, tried for as long as is asked for, one test after another
+# what docs/reliability.md promises, one test after another: the numbers there at least, and for as long as is asked for
 MINUTES ?= 10
 
 chaos: install

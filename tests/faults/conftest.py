@@ -12,6 +12,9 @@ import pytest
 
 MINUTES = "TIMNET_CHAOS_MINUTES"
 DEFAULT_MINUTES = 10.0
+FIXED_SECONDS = 180.0
+"""What the tests without a share take together, on two quiet cores."""
+
 ROOM_SECONDS = 3600.0
 """What a test may take beyond its share: to begin, and to bring what it has begun to its end."""
 
@@ -29,9 +32,10 @@ def weight(item: pytest.Item) -> float:
 
 @pytest.fixture
 def seconds(request: pytest.FixtureRequest) -> float:
-    """This test's share, by its weight among all that are run now."""
+    """This test's share, by its weight among all that are run now; tests that promise a number take what it takes."""
     asked = sum(weight(item) for item in request.session.items)
-    return whole_seconds() * weight(request.node) / asked
+    shared = max(whole_seconds() / 3, whole_seconds() - FIXED_SECONDS)
+    return shared * weight(request.node) / asked
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
