@@ -157,6 +157,8 @@ class Attendant:
         if not self._is_there(errand, seen, status):
             return
         news = self._take_in(errand, seen, status)
+        if news is None:
+            return
         self._pass_on(errand, seen, status)
         if news:
             seen.pause = 0.0
@@ -202,8 +204,8 @@ class Attendant:
         else:
             self._decide(errand, seen, Status(Phase.GONE, "its head ended before it was submitted", blameless=True))
 
-    def _take_in(self, errand: Errand, seen: _Watched, status: Status | None) -> int:
-        """What the attempt has written since; how many lines. What is broken ends the run with the reason."""
+    def _take_in(self, errand: Errand, seen: _Watched, status: Status | None) -> int | None:
+        """What the attempt has written since; how many lines. What is broken ends the run with the reason: None."""
         try:
             if errand.job is not None and (status is None or status.phase is not Phase.PENDING):
                 self._engine.exchange(errand.job, errand.folder)
@@ -213,20 +215,21 @@ class Attendant:
             seen.lacks = seen.lacks or time.monotonic()
             if time.monotonic() - seen.lacks < LINGER_SECONDS:
                 return 1  # as if more had come: it is waited for
-            return self._give_up(errand, error)
+            self._give_up(errand, error)
+            return None
         except SpoolBroken as error:
-            return self._give_up(errand, error)
+            self._give_up(errand, error)
+            return None
         bring_resume_point(self._registry, errand, RESUME_SECONDS)
         if seen.log_from is not None:
             seen.log_done = copy_log(errand, self._log(errand), seen.log_from, seen.log_done)
         return news
 
-    def _give_up(self, errand: Errand, error: SpoolBroken) -> int:
+    def _give_up(self, errand: Errand, error: SpoolBroken) -> None:
         self._withdraw(errand)
         journal = self._registry.journal(errand.run_id, errand.attempt)
         journal.end(RunState.FAILED, EventKind.FAILED, str(error), error=str(error))
         self._say(f"run {errand.key}: {error}")
-        return 0
 
     def _pass_on(self, errand: Errand, seen: _Watched, status: Status | None) -> None:
         """Write down what a user wants where the job looks; end it where it does not hear, or cannot yet."""
@@ -265,7 +268,7 @@ class Attendant:
         self._withdraw(errand)
         try:
             # a network file system shows a folder as it is now once something was written in it: so look once more
-            if self._take_in(errand, seen, status):
+            if self._take_in(errand, seen, status) != 0:
                 return
             bring_resume_point(self._registry, errand)
         except OSError:

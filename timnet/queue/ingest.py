@@ -29,7 +29,7 @@ from timnet.text import clean
 AT_ONCE = 1 << 18
 """Bytes of a spool that are read at a time."""
 
-WRITE_SECONDS = 0.02
+WRITE_SECONDS = 0.01
 """After so long in a transaction what is left of the lines waits for the next: all writers wait meanwhile."""
 
 UNTRUE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
