@@ -7,20 +7,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.queue.handing import a_head, hand_over
 from tests.support import add_corpus, add_experiment
-from timnet.paths import AttemptPaths
 from timnet.queue import liveness
 from timnet.queue.engines.choose import ON_RAY, RAY, SLURM, Asked
 from timnet.queue.engines.slurm_options import PARALLEL
 from timnet.records import EventKind, RunState
 from timnet.registry import Registry
-from timnet.registry.runs import Claim
 from timnet.settings import Settings, load
 
 WHY = "Slurm: Resources (all slots that fit are taken)"
@@ -106,20 +104,6 @@ def test_a_working_directory_cannot_send_runs_elsewhere(cli: Cli, own_place: Pat
 # what is told of runs elsewhere
 
 
-def hand_over(registry: Registry, job: str | None, engine: str = SLURM) -> Claim:
-    """Claim the next run as a head does, and note its job."""
-    proof = liveness.proof_of(os.getpid())
-    found = registry.runs.claim(lambda uid: liveness.try_lock(registry.paths.run(uid).lock), proof, engine, "gone")
-    assert found is not None
-    claim, lock = found
-    liveness.unlock(lock)
-    folder = AttemptPaths.of(registry.paths.cluster, claim.uid, claim.attempt)
-    registry.elsewhere.given(claim.run_id, claim.attempt, folder)
-    if job is not None:
-        registry.elsewhere.submitted([(claim.run_id, claim.attempt, job)])
-    return claim
-
-
 @pytest.fixture
 def elsewhere(own_place: Path) -> Iterator[Registry]:
     """1.1 trains as job 12_0 on node7, 1.2 waits in Slurm as 12_1, 1.3 waits here."""
@@ -129,18 +113,6 @@ def elsewhere(own_place: Path) -> Iterator[Registry]:
         registry.elsewhere.runs_on(trains.run_id, trains.attempt, "node7", 4711, "12_0")
         registry.elsewhere.waits(waits.run_id, waits.attempt, WHY)
         yield registry
-
-
-@contextmanager
-def a_head(registry: Registry, jobs: int = 20) -> Iterator[None]:
-    """This process is one."""
-    lock = liveness.try_lock(registry.paths.worker_lock("abc"))
-    assert lock is not None
-    registry.workers.add("abc", SLURM, liveness.proof_of(os.getpid()), jobs)
-    try:
-        yield
-    finally:
-        liveness.unlock(lock)
 
 
 def test_lists_say_where_a_run_is_and_why_it_waits(cli: Cli, elsewhere: Registry) -> None:

@@ -7,13 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import add_corpus, add_experiment, filled_registry, start_next, train
+from tests.queue.handing import a_head, hand_over
+from tests.support import add_corpus, add_experiment, epoch_record, filled_registry, start_next, train
 from tests.tui.fakes import WORKER, run
+from timnet.queue import liveness
 from timnet.queue.forecast import ONE_BY_ONE, Span
 from timnet.records import RunState, Want
 from timnet.registry import Registry
+from timnet.states import Command
+from timnet_tui import commands, wording
+from timnet_tui.cells import cell
 from timnet_tui.looks.queue import QueueFollower, QueuePage, QueueRow, QueueWatch, WorkerRow
-from timnet_tui.palette import DARK
+from timnet_tui.palette import DARK, GLYPHS, SUBMITTED
+from timnet_tui.signs import to_ascii
 from timnet_tui.watch import Nothing
 from timnet_tui.widgets import queue_columns as columns
 
@@ -115,3 +121,45 @@ def test_cells_say_what_is_known() -> None:
     failed = texts(QueueRow(run(7, 3, RunState.FAILED, error="\x1b[2Jno")))
     assert (failed["start"], failed["end"]) == ("–", "–")
     assert "\x1b" not in failed["why"]
+
+
+# in an engine of other machines
+
+WHY = "Slurm: Resources (all slots that fit are taken)"
+
+
+def test_what_waits_in_an_engine_is_never_shown_as_training() -> None:
+    waits = run(2, 2, RunState.RUNNING, epoch=5, engine="slurm", host="login1", job="12_1", waiting_for=WHY)
+    row = QueueRow(waits, Span(30.0, 60.0))
+    shown = {column.key: columns.run_cell(row, column, DARK).text for column in columns.RUNS}
+    assert (shown["state"], shown["why"], shown["start"], shown["end"]) == ("▷ submitted", f" {WHY}", "30s", "1m")
+    drawn = cell(waits, DARK)
+    assert (drawn.text, drawn.filled, drawn.colour) == ("▷ 25%", 0, DARK.states[RunState.QUEUED])
+    assert len({to_ascii(sign) for sign in (SUBMITTED, *GLYPHS.values())}) == len(GLYPHS) + 1
+    assert wording.cancel_question([waits]) is None, "no training is lost"
+    assert wording.state_of(replace(waits, want=Want.CANCEL)) == "submitted, asked to cancel"
+    begins = replace(waits, waiting_for=None)
+    assert columns.why(begins) == "slurm job 12_1 starts"
+    assert columns.why(replace(begins, host="node7", pid=4711)) == "trains on node7, slurm job 12_1"
+    assert columns.starts(begins, Span(0.0, 9.0)) == "now"
+
+
+def test_a_submitted_run_starts_when_one_that_trains_ends(tmp_path: Path) -> None:
+    with Registry.open(tmp_path / "runs.db") as registry:
+        add_experiment(registry, add_corpus(registry), folds=3)
+        trains, waits = hand_over(registry, "12_0"), hand_over(registry, "12_1")
+        registry.journal(trains.run_id, trains.attempt).begin([], "started")
+        registry.journal(trains.run_id, trains.attempt).epoch(epoch_record(1))
+        registry.elsewhere.waits(waits.run_id, waits.attempt, WHY)
+        with a_head(registry):
+            [head] = liveness.workers(registry)
+            page = look(registry, head)
+            left = page.rows[0].span.end
+            assert left is not None
+            assert [row.span.start for row in page.rows] == [0.0, left, pytest.approx(2 * left, rel=0.1)]
+            assert columns.doing(page.workers[0]).endswith("; 1 submitted")
+        told = commands.apply(registry.paths.db, Command.CANCEL, ["1.1", "1.2"]).text
+    assert told.splitlines() == [
+        "1.1, 1.2: asked to cancel, within an epoch",
+        "no head for slurm lives; 2 runs will hear of it when there is one: timnet work --engine slurm",
+    ]
