@@ -69,21 +69,25 @@ class Intake:
     def _take_in(self, start: int, offset: int) -> int:
         spool = self._errand.folder.spool(start)
         count = 0
-        while True:
-            lines, _ = read_lines(spool, offset, AT_ONCE)
-            steps = self._steps(spool, lines, offset)
-            if not steps:
-                return count
-            try:
-                done = self._record(start, offset, steps)
-            except _StepFailed as error:
-                # those before it count, whether or not they were read together
-                done = error.done and self._record(start, offset, steps[: error.done])
-                if not done:
-                    raise self._broken(spool, offset, error.cause) from error
-            count, offset = count + done, steps[done - 1].line.end
-            if steps[done - 1].ends:
-                return count
+        while steps := self._steps(spool, read_lines(spool, offset, AT_ONCE)[0], offset):
+            while steps:
+                done = self._record_some(spool, start, offset, steps)
+                count, offset = count + done, steps[done - 1].line.end
+                if steps[done - 1].ends:
+                    return count
+                steps = steps[done:]
+        return count
+
+    def _record_some(self, spool: Path, start: int, offset: int, steps: Sequence[_Step]) -> int:
+        """Record the first of some steps; how many those are."""
+        try:
+            return self._record(start, offset, steps)
+        except _StepFailed as error:
+            # those before it count, whether or not they were read together
+            done = error.done and self._record(start, offset, steps[: error.done])
+            if not done:
+                raise self._broken(spool, offset, error.cause) from error
+            return done
 
     def _steps(self, spool: Path, lines: Sequence[Line], offset: int) -> list[_Step]:
         """What is to be done for some lines, up to the first that no timnet has written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from timnet.clock import now
@@ -14,6 +14,19 @@ from timnet.records import Check, EpochMetrics, EpochRecord, Event, EventKind, P
 from timnet.registry.database import Database
 from timnet.registry.runs import Runs
 from timnet.registry.smoothed import COLUMNS, Smoothed, of_run, values_of
+
+_MEASURED = tuple(one.name for one in fields(EpochMetrics))
+
+# written out: a head records hundreds of epochs a second, and sqlite-utils takes as long to think of these as SQLite to
+# carry them out
+_INSERT_EPOCH = (
+    f"INSERT INTO epochs (run_id, attempt, time, {', '.join(_MEASURED)}) VALUES (?, ?, ?{', ?' * len(_MEASURED)})"
+)
+_CHECKPOINT = ("run_id", "kind", "epoch", "path", "metric", "value", "bytes", "created")
+_SET_CHECKPOINT = (
+    f"INSERT INTO checkpoints ({', '.join(_CHECKPOINT)}) VALUES (?{', ?' * (len(_CHECKPOINT) - 1)}) "
+    f"ON CONFLICT (run_id, kind) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CHECKPOINT[2:])}"
+)
 
 
 class Journal:
@@ -107,19 +120,11 @@ class Journal:
         """Record where the ``last``, ``best`` or ``final`` weights lie, or will lie if they have a ``size`` elsewhere."""
         with self.db.write():
             self._own()
-            self.db.table("checkpoints").upsert(
-                {
-                    "run_id": self.run_id,
-                    "kind": kind,
-                    "epoch": epoch,
-                    "path": self.db.paths.relative(path),
-                    "metric": metric,
-                    "value": value,
-                    "bytes": path.stat().st_size if size is None else size,
-                    "created": now(),
-                },
-                pk=("run_id", "kind"),
-            )
+            values = (
+                self.run_id, kind, epoch, self.db.paths.relative(path), metric, value,
+                path.stat().st_size if size is None else size, now(),
+            )  # fmt: skip
+            self.db.connection.execute(_SET_CHECKPOINT, values)
 
     def artifact(self, kind: str, path: Path) -> None:
         """Record where a file lies that the run leaves beside its weights."""
@@ -213,8 +218,8 @@ class Journal:
         return int(row["epoch"])
 
     def _insert_epoch(self, record: EpochRecord) -> None:
-        metrics = asdict(record.metrics)
-        self.db.table("epochs").insert({"run_id": self.run_id, "attempt": self.attempt, "time": now(), **metrics})
+        values = (self.run_id, self.attempt, now(), *(getattr(record.metrics, name) for name in _MEASURED))
+        self.db.connection.execute(_INSERT_EPOCH, values)
         self._event_of_check(record)
 
     def _event_of_check(self, record: EpochRecord) -> None:

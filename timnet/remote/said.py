@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from timnet.records import CHECK_KINDS, Check, EpochMetrics, EpochRecord, EventKind, Prediction, RunState
@@ -18,6 +18,8 @@ from timnet.text import clean
 LONGEST_TEXT = 2000
 LONGEST_NAME = 255
 _MOST = 2**53
+
+_OPTIONAL = tuple(one.name for one in fields(EpochMetrics) if one.name not in ("epoch", "lr", "seconds", "diverged"))
 
 Values = Mapping[str, Any]
 
@@ -142,7 +144,9 @@ def text(value: object, most: int = LONGEST_TEXT) -> str:
     """A text from outside as one line of at most ``most`` characters."""
     if not isinstance(value, str):
         raise TypeError("no text")
-    return clean(value if len(value) <= most else f"{value[: most - 1]}…")
+    if len(value) > most:
+        value = f"{value[: most - 1]}…"
+    return value if value.isascii() and value.isprintable() else clean(value)
 
 
 def whole(value: object, least: int = 0) -> int:
@@ -194,11 +198,13 @@ def _record(told: Any) -> EpochRecord:
 
 
 def _metrics(told: EpochMetrics) -> EpochMetrics:
-    values = asdict(told)
-    epoch, diverged = whole(values.pop("epoch"), 1), _flag(values.pop("diverged"))
-    lr, seconds = _real(values.pop("lr")), _real(values.pop("seconds"))
-    rest = {name: _real_or_none(value) for name, value in values.items()}
-    return EpochMetrics(epoch=epoch, lr=lr, seconds=seconds, diverged=diverged, **rest)
+    return EpochMetrics(
+        epoch=whole(told.epoch, 1),
+        lr=_real(told.lr),
+        seconds=_real(told.seconds),
+        diverged=_flag(told.diverged),
+        **{name: _real_or_none(getattr(told, name)) for name in _OPTIONAL},
+    )
 
 
 def _prediction(row: object, classes: int, utterances: int) -> Prediction:
