@@ -26,6 +26,7 @@ def write(db: Path, number: int, turns: Path) -> None:
 def main() -> None:
     db, count, turns = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     if sys.argv[4:] == ["strict"]:
+        line.ABREAST = 1
         line.A_MOMENT = line.COURTESY = PATIENCE  # else a machine that is slow enough looks like a sleeper
     looking = line.Place(db, set())
     for number in range(count):

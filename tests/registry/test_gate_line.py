@@ -64,6 +64,13 @@ def turns(db: Path) -> list[int]:
     return [int(one) for one in turns_file(db).read_text().split()] if turns_file(db).exists() else []
 
 
+def strictly(patch: pytest.MonkeyPatch, abreast: int) -> None:
+    """Nobody is taken for a sleeper, however slow the machine, and so many try at once."""
+    patch.setattr(line, "ABREAST", abreast)
+    for name in ("A_MOMENT", "COURTESY"):
+        patch.setattr(line, name, PATIENCE)
+
+
 def is_stopped(pid: int) -> bool:
     return psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
@@ -79,8 +86,7 @@ def in_line(db: Path) -> list[int]:
 def test_processes_write_in_the_order_in_which_they_came_and_who_has_written_comes_behind_them(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("A_MOMENT", "COURTESY"):
-        monkeypatch.setattr(line, name, PATIENCE)
+    strictly(monkeypatch, 1)
     mine = Gate(RegistryPaths(db))
     with ExitStack() as inside:
         inside.enter_context(mine.held(PATIENCE))
@@ -247,8 +253,7 @@ def test_of_all_who_wait_only_the_one_who_came_first_is_next(
 ) -> None:
     db = tmp_path_factory.mktemp("line") / "runs.db"
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("A_MOMENT", "COURTESY"):
-            patch.setattr(line, name, PATIENCE)
+        strictly(patch, 1)
         waiting: list[Place] = []
         for what, which in steps:
             if what == "come":
@@ -264,5 +269,34 @@ def test_of_all_who_wait_only_the_one_who_came_first_is_next(
                 assert [one.is_next() for one in waiting] == [True, *[False] * len(waiting)][: len(waiting)]
                 place.leave()
             assert [one.is_next() for one in waiting] == [True, *[False] * len(waiting)][: len(waiting)]
+        for place in waiting:
+            place.leave()
+
+
+@settings(max_examples=40, deadline=None)
+@given(chosen=st.lists(st.integers(0, 9), min_size=12, max_size=12), coming=st.lists(st.integers(0, 2), min_size=12))
+def test_nobody_is_passed_by_more_than_those_who_try_with_it(
+    tmp_path_factory: pytest.TempPathFactory, chosen: list[int], coming: list[int]
+) -> None:
+    db = tmp_path_factory.mktemp("line") / "runs.db"
+    with pytest.MonkeyPatch.context() as patch:
+        strictly(patch, 4)
+        waiting: list[Place] = []
+        passed: dict[Place, int] = {}
+        for which, more in zip(chosen, coming, strict=False):
+            for _ in range(more + 1):
+                place = Place(db, set())
+                place.line_up()
+                waiting.append(place)
+                passed[place] = 0
+            able = [one for one in waiting if one.is_next()]
+            assert able[0] is waiting[0]
+            goes = able[which % len(able)]
+            for one in waiting[: waiting.index(goes)]:
+                passed[one] += 1
+                assert passed[one] <= 1 + 2 + 3, "as third, as second, and at the front"
+            waiting.remove(goes)
+            goes.go()
+            goes.leave()
         for place in waiting:
             place.leave()

@@ -21,6 +21,9 @@ A_MOMENT = 0.1
 """Seconds after which somebody who could go and does not, as one that was stopped, is passed over."""
 COURTESY = 5.0
 """Seconds without anybody going after which all who wait try: whatever lies on the folder, it stops no writer."""
+ABREAST = 4
+"""How many try at once, so that the gate need not wait until a busy machine wakes one of them: each of them can be
+passed by no more than the others who were among the first already when it came to the front."""
 LEAST_PAUSE, LONGEST_PAUSE = 0.0005, 0.005
 """Seconds between two tries of whoever is next, at least and at most."""
 
@@ -45,6 +48,7 @@ class Place:
         self._mine = 0
         self._ahead: list[int] = []
         self._gone = 0
+        self._met: int | None = None
         self._came = self._moved = self.advanced = 0.0
         self._folder: int | None = None
         with suppress(OSError):  # a folder that is gone, which opening the gate tells, or may not be read
@@ -73,7 +77,7 @@ class Place:
         return here
 
     def is_next(self) -> bool:
-        """Whether to try the gate now: nobody is ahead, or whoever is does not go although nothing hinders it."""
+        """Whether to try the gate now: this one is among the first, or they do not go although nothing hinders them."""
         now = time.monotonic()
         if self._ahead:
             before = len(self._ahead)
@@ -86,7 +90,14 @@ class Place:
                 self.advanced = self._moved = now
             elif self._held(self._base, self._base):
                 self._moved = now
-        return now - self._moved >= len(self._ahead) * A_MOMENT or now - self.advanced > COURTESY
+        if self._met is None and len(self._ahead) < ABREAST:
+            self._met = self._ahead[0] if self._ahead else 0
+        asleep = now - self._moved >= len(self._ahead) * A_MOMENT or now - self.advanced > COURTESY
+        return asleep or self._may_pass()
+
+    def _may_pass(self) -> bool:
+        """Whether the one at the front has come there while this one was among the first already."""
+        return self._met is not None and 0 < len(self._ahead) < ABREAST and self._ahead[0] != self._met
 
     def _look_at_the_front(self) -> None:
         """Forget those ahead who have gone: as a rule they were before all that are still there."""
@@ -104,14 +115,15 @@ class Place:
         """Seconds until it is worth looking again: somewhat less than it will take until it is this one's turn."""
         waiting = len(self._ahead)
         a_turn = (time.monotonic() - self._came) / (self._gone + 1)
-        if not waiting:
+        if not waiting or self._may_pass():
             return min(max(a_turn / 10, LEAST_PAUSE), LONGEST_PAUSE)
         until = max((waiting - 0.4) * a_turn * 0.9, waiting * 2 * LEAST_PAUSE)
         return min(until, waiting * A_MOMENT / 4, A_MOMENT)
 
     def go(self) -> None:
         """Leave the line, and say at its head that somebody is inside."""
-        self._asleep.update(self._ahead)
+        if not self._may_pass():
+            self._asleep.update(self._ahead)
         self._set(fcntl.F_RDLCK, self._base)
         if self._mine:
             self._set(fcntl.F_UNLCK, self._mine)
