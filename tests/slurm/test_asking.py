@@ -188,6 +188,17 @@ def test_nothing_is_concluded_from_an_error(fake: Fake, shared: Path, command: s
         SlurmEngine(shared, SlurmOptions()).poll(["12", "13"])
 
 
+def test_a_task_that_was_cancelled_while_it_waited_is_not_to_blame(fake: Fake, shared: Path) -> None:
+    jobs = SlurmEngine(shared, SlurmOptions()).submit(attempts(shared, 2))
+    (kept,) = (shared / "slurm").iterdir()
+    (kept / f"{jobs[0]}_0_log.out").touch()
+    fake.answers("scontrol", "JobId=12 ArrayJobId=12 ArrayTaskId=4294967294 JobState=CANCELLED ExitCode=0:0\n")
+    assert SlurmEngine(shared, SlurmOptions()).poll(jobs) == {
+        jobs[0]: Status(Phase.GONE, "Slurm does not know it any more"),
+        jobs[1]: Status(Phase.GONE, "CANCELLED before it began", blameless=True),
+    }
+
+
 def test_a_job_that_could_not_even_begin_says_why(fake: Fake, shared: Path) -> None:
     (job,) = SlurmEngine(shared, SlurmOptions()).submit(attempts(shared, 1))
     (kept,) = (shared / "slurm").iterdir()

@@ -74,15 +74,16 @@ def test_an_array_runs_as_many_at_once_as_asked_and_ends(cluster: Cluster, share
 
 def test_running_and_waiting_jobs_are_cancelled_in_one_call(cluster: Cluster, shared: Path) -> None:
     engine = engine_in(shared)
-    folders = [prepare(shared / f"run{number}-a1", 1000, 0.1) for number in range(3)]
+    folders = [prepare(shared / f"run{number}-a1", 1000, 0.1) for number in range(4)]
     jobs = engine.submit(folders)
     cluster.wait(lambda: all(epochs_of(folder) for folder in folders[:2]), "two that train")
     assert one(engine, jobs[2]) == Status(Phase.PENDING, "Resources (all slots that fit are taken)")
     engine.cancel([*jobs, "999999"])
     cluster.wait(all_are(engine, jobs, Phase.GONE), "end of the jobs")
-    assert {(status.reason, status.blameless) for status in engine.poll(jobs).values()} == {("CANCELLED", True)}
-    assert all(folder.spools() for folder in folders[:2])
-    assert not folders[2].spools()
+    statuses = engine.poll(jobs).values()
+    assert {status.reason for status in statuses} <= {"CANCELLED", "CANCELLED before it began"}
+    assert all(status.blameless for status in statuses)
+    assert [len(folder.spools()) for folder in folders] == [1, 1, 0, 0]
 
 
 @pytest.mark.parametrize("whose", ["training", "wrapper"])

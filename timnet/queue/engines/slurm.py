@@ -56,8 +56,12 @@ _ALWAYS = 2**31
 """How often submitit may give a job back to the queue; whether it gets on is looked at each time."""
 
 _TOKEN = re.compile(r"[0-9a-f]{16}")
+_KEPT = ("submitted.pkl", "0_result.pkl", "0_log.out", "0_log.err")
+"""What submitit has of each job, behind its id."""
+
 _TAIL_BYTES = 1 << 13
 _UNKNOWN = Status(Phase.GONE, "Slurm does not know it any more")
+_NEVER_BEGAN = Status(Phase.GONE, "CANCELLED before it began", blameless=True)
 
 
 class SlurmEngine:
@@ -117,9 +121,8 @@ class SlurmEngine:
             folder.mkdir(parents=True, exist_ok=True)
             return _hand_over(folder, calls, self._options.parameters(minutes, _comment(token)))
         except BaseException as error:
-            shutil.rmtree(
-                folder, ignore_errors=True
-            )  # without it, a job that Slurm has taken all the same does nothing
+            # without it, a job that Slurm has taken all the same does nothing
+            shutil.rmtree(folder, ignore_errors=True)
             with suppress(TimnetError):
                 self.cancel(self._by_comment(token))
             full = as_disk_full(error, "submitting jobs")
@@ -150,7 +153,10 @@ class SlurmEngine:
         unclear = [job for job in over if job not in found or found[job].state == "CANCELLED"]
         for job, record in self._accounted(unclear).items():
             found[job] = record
-        return {job: self._with_last_words(job, status_of(found[job])) if job in found else _UNKNOWN for job in ids}
+        return {
+            job: self._with_last_words(job, status_of(found[job])) if job in found else self._without_record(job)
+            for job in ids
+        }
 
     def _listed(self, ids: Sequence[str]) -> dict[str, Listed]:
         arrays = ",".join(dict.fromkeys(job.partition("_")[0] for job in ids))
@@ -173,6 +179,11 @@ class SlurmEngine:
         status, out, words = call("sacct", "-X", "-n", "-P", "-o", SACCT_FIELDS, "-j", ",".join(ids))
         self._accounting = "disabled" not in words
         return {} if status else {record.job: record for record in sacct_jobs(out) if record.job in ids}
+
+    def _without_record(self, job: str) -> Status:
+        """Slurm forgets jobs after some minutes, but a waiting task of an array that is cancelled at once."""
+        laid_out = is_job(job) and self._kept(f"{job}_submitted.pkl")
+        return _NEVER_BEGAN if laid_out and not self._kept(f"{job}_0_log.out") else _UNKNOWN
 
     def _with_last_words(self, job: str, status: Status) -> Status:
         """What a job has said of its end, or its Python has, where they did."""
@@ -230,8 +241,8 @@ class SlurmEngine:
         noted = _noted(folder)
         places = [self.folder_of(noted[0])] if noted else [path.parent for path in self._kept(f"{job}_submitted.pkl")]
         for place in places:
-            for path in place.glob(f"{job}_*"):
-                path.unlink(missing_ok=True)
+            for name in (*(f"{job}_{ending}" for ending in _KEPT), said_by(Path(), job).name):
+                (place / name).unlink(missing_ok=True)
             if not any(place.glob("*_submitted.pkl")):
                 shutil.rmtree(place, ignore_errors=True)
 
