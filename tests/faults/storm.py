@@ -24,6 +24,7 @@ from timnet.records import CHECK_KINDS, EventKind, Run, RunState
 from timnet.registry import Registry
 
 LOOK_SECONDS = 0.005
+LAST_RUNS = 4
 PATIENCE_SECONDS = 2400.0
 """A machine with much else to do is slow; one that never comes to an end must be told."""
 
@@ -187,15 +188,17 @@ class Storm:
 
     def _pass_on(self, done: set[str]) -> None:
         """A run that came to its end a moment too early leaves its moments to another one."""
+        others = [uid for uid in self.moments if uid not in done]
         for uid in done:
             left, self.moments[uid] = self.moments[uid], []
-            for _ in left:
-                others = [other for other in self.moments if other not in done]
-                if others:
-                    heir = min(others, key=lambda other: self.come_to[other])
-                    epoch = self.dice.randint(self.come_to[heir], self.epochs - 1)
-                    self.moments[heir].append(Moment(epoch, Part.EPOCHS, self.dice.random()))
-                    self.moments[heir].sort(key=lambda one: one.epoch)
+            for _ in left if others else []:
+                heir = min(others, key=lambda other: self.come_to[other])
+                last = len(others) <= LAST_RUNS  # after these there may be nobody to take over what comes too late
+                part = Part.EPOCHS if last else Part.END
+                come = min(self.come_to[heir], self.epochs - 1)
+                epoch = self.dice.randint(come, self.epochs - 1) if last else self.epochs
+                self.moments[heir].append(Moment(epoch, part, self.dice.random()))
+                self.moments[heir].sort(key=lambda one: one.epoch)
 
     def _is_due(self, victim: Victim) -> bool:
         if not self.moments[victim.uid]:
