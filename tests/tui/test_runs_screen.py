@@ -113,7 +113,10 @@ async def test_a_filter_shows_what_passes_and_the_selection_stays_on_its_run(db:
         assert selected(pilot) == "1.2"
         await typed(pilot, " q?")  # letters are typed, they do nothing else
         assert pilot.app.screen.query_one(Input).value == "corpus:savee q?"
+        await until(pilot, lambda: listed(pilot) == [])
         await pilot.press("backspace", "backspace", "enter")
+        await until(pilot, lambda: listed(pilot) == ["1.3", "1.2", "1.1"])
+        assert selected(pilot) == "1.2", "though nothing passed meanwhile"
         await until(pilot, lambda: table(pilot).has_focus)
         assert screen(pilot).view.filter_text == "corpus:savee"
         await pilot.press("escape")

@@ -134,6 +134,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         self._columns = tuple(columns)
         self._page: Page[Row] = Page()
         self._row: Row | None = None
+        self._before_none: Row | None = None
         self._place = 0
         self._wanted: int | None = None
         self._widths = _Widths()
@@ -159,6 +160,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         if page.total:
             self._choose_again()
         else:
+            self._before_none = self._row or self._before_none
             self._row = self._wanted = None
             self._place = 0
 
@@ -210,8 +212,10 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
         page = self._page
         if self._wanted is not None:
             self._go_to(min(self._wanted, page.total - 1))
-        elif self._row is None:
-            self._go_to(0)
+        elif self._row is None:  # a filter that nothing passed, on the way to another one, forgets no selection
+            found = self._find(self._before_none.id) if self._before_none else None
+            self._go_to(found[0] if found else 0)
+            self._before_none = None
         elif (found := self._find(self._row.id)) is not None:
             self._moved_to(found[0])
             self._row = found[1]
@@ -278,6 +282,7 @@ class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False)
     def start_over(self) -> None:
         """Forget all rows: others come, and the first of them is selected."""
         self._page, self._row, self._wanted, self._place = Page(), None, None, 0
+        self._before_none = None
         self._widths = _Widths()
         self._lay_out()
         self.redraw()
