@@ -231,6 +231,28 @@ def test_what_another_schema_forbids_is_told_in_one_line(
         change(registry)
 
 
+def test_columns_that_are_gone_are_told_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "runs.db"
+    filled_registry(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE corpora DROP COLUMN tabs")
+        connection.execute("ALTER TABLE experiments RENAME COLUMN source TO sauce")
+        connection.execute("ALTER TABLE workers RENAME COLUMN host TO ghost")
+    with Registry.open(path) as registry:
+        for look in (registry.corpora.ls, lambda: registry.experiments.get(1), registry.workers.open):
+            with pytest.raises(RegistryError, match=r"cannot be read from the registry|no such column: host"):
+                look()
+
+
+def test_a_kept_state_that_is_none_is_told_in_one_line(tmp_path: Path) -> None:
+    with filled_registry(tmp_path / "runs.db") as registry:
+        registry.experiments.remove([1])
+        for state in (None, "owned"):
+            registry.db.connection.execute("UPDATE runs SET hidden_from = ? WHERE hidden", (state,))
+            with pytest.raises(RegistryError, match="the runs' states of experiment 1 cannot be read"):
+                registry.experiments.restore([1])
+
+
 def test_rows_of_others_that_refer_to_ours_keep_them_in_one_line(tmp_path: Path) -> None:
     with filled_registry(tmp_path / "runs.db") as registry:
         registry.db.connection.execute("CREATE TABLE others (id INTEGER REFERENCES experiments (id))")

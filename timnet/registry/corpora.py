@@ -84,7 +84,7 @@ class Corpora:
             raise UnknownName(
                 f"no corpus {name!r} here (there are: {known}); add it with: timnet corpora add {name} FOLDER"
             )
-        return self.by_id(row["id"])
+        return self.by_id(_corpus(row).id)
 
     def by_id(self, corpus_id: int) -> CorpusRecord:
         """One version of a corpus, with its utterances in row order."""
@@ -105,7 +105,7 @@ class Corpora:
     def ls(self) -> list[CorpusRecord]:
         """The current version of every corpus, by name, without utterances."""
         rows = self.db.rows("SELECT * FROM corpora WHERE removed IS NULL ORDER BY added, id")
-        current = {row["name"]: _corpus(row) for row in rows}  # later versions replace earlier ones
+        current = {one.name: one for one in map(_corpus, rows)}  # later versions replace earlier ones
         return [current[name] for name in sorted(current)]
 
     def sizes(self) -> dict[int, tuple[int, int]]:
@@ -133,18 +133,18 @@ class Corpora:
 
 
 def _corpus(row: Row) -> CorpusRecord:
-    with clear_rows(f"corpus {row['id']}"):
+    with clear_rows(f"corpus {row.get('id')}"):
         classes = tuple(json.loads(row["classes"]))
         if not all(isinstance(one, str) for one in classes):
             raise TypeError("classes that are no texts")
-    return CorpusRecord(
-        id=row["id"],
-        name=row["name"],
-        layout=row["layout"],
-        path=row["path"],
-        digest=row["digest"],
-        classes=classes,
-        signal_length=row["signal_length"],
-        tabs=row["tabs"],
-        added=row["added"],
-    )
+        return CorpusRecord(
+            id=row["id"],
+            name=row["name"],
+            layout=row["layout"],
+            path=row["path"],
+            digest=row["digest"],
+            classes=classes,
+            signal_length=row["signal_length"],
+            tabs=row["tabs"],
+            added=row["added"],
+        )

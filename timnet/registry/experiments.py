@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -217,13 +218,16 @@ class Experiments:
         with self.db.write():
             for experiment_id in ids:
                 row = self._row(experiment_id)
-                if row["deleted"] is None:
+                if row.get("deleted") is None:
                     raise BadInput(f"experiment {experiment_id} was not removed")
                 self.db.connection.execute("UPDATE experiments SET deleted = NULL WHERE id = ?", (experiment_id,))
-                self.db.connection.execute(
-                    "UPDATE runs SET hidden = 0, state = hidden_from, hidden_from = NULL WHERE experiment_id = ?",
-                    (experiment_id,),
-                )
+                try:
+                    self.db.connection.execute(
+                        "UPDATE runs SET hidden = 0, state = hidden_from, hidden_from = NULL WHERE experiment_id = ?",
+                        (experiment_id,),
+                    )
+                except sqlite3.IntegrityError as error:  # what was kept is no state
+                    raise strange(f"the runs' states of experiment {experiment_id}", error) from error
         return [self.get(experiment_id) for experiment_id in ids]
 
     def removed(self) -> list[Removed]:
@@ -260,7 +264,7 @@ class Experiments:
     def _check_there(self, experiment_id: int) -> Row:
         """The same, but one that was removed is not there. Raises :class:`UnknownName`."""
         row = self._row(experiment_id)
-        if row["deleted"] is not None:
+        if row.get("deleted") is not None:
             raise UnknownName(
                 f"experiment {experiment_id} was removed; bring it back with: timnet runs restore {experiment_id}"
             )
@@ -308,24 +312,24 @@ def chosen_folds(only: Sequence[int], folds: int) -> list[int]:
 
 def experiment_of(row: Row) -> Experiment:
     """An experiment from a row of :data:`SELECT`."""
-    with clear_rows(f"experiment {row['id']}"):
+    with clear_rows(f"experiment {row.get('id')}"):
         config = TrainingConfig.from_dict(json.loads(row["config"]))
-    return Experiment(
-        id=row["id"],
-        uid=row["uid"],
-        corpus_id=row["corpus_id"],
-        corpus=row["corpus"],
-        protocol=row["protocol"],
-        preset=row["preset"],
-        selection=row["selection"],
-        optimistic=bool(row["optimistic"]),
-        config=config,
-        seed=row["seed"],
-        folds=row["folds"],
-        source=row["source"],
-        created=row["created"],
-        note=row["note"],
-        tags=tuple((row["tags"] or "").split()),
-        pinned=bool(row["pinned"]),
-        deleted=row["deleted"],
-    )
+        return Experiment(
+            id=row["id"],
+            uid=row["uid"],
+            corpus_id=row["corpus_id"],
+            corpus=row["corpus"],
+            protocol=row["protocol"],
+            preset=row["preset"],
+            selection=row["selection"],
+            optimistic=bool(row["optimistic"]),
+            config=config,
+            seed=row["seed"],
+            folds=row["folds"],
+            source=row["source"],
+            created=row["created"],
+            note=row["note"],
+            tags=tuple((row["tags"] or "").split()),
+            pinned=bool(row["pinned"]),
+            deleted=row["deleted"],
+        )

@@ -58,7 +58,10 @@ class Workers:
 
     def open(self) -> list[Row]:
         """The workers that have not been seen to end, with the keys of the runs they execute."""
-        rows = self.db.rows("SELECT * FROM workers WHERE ended IS NULL ORDER BY id")
+        rows = self.db.rows(
+            "SELECT id, uid, engine, host, boot_id, pid, pid_started, jobs, started, seen, ended, want FROM workers "
+            "WHERE ended IS NULL ORDER BY id"
+        )
         for row in rows:
             # the one head of an engine looks after all of its attempts, also those of a head before it
             running = self.db.rows(
