@@ -15,6 +15,7 @@ from tests.queue.processes import wait_until
 from tests.support import add_corpus, add_experiment
 from timnet.queue import liveness
 from timnet.queue.engines import local, warm
+from timnet.queue.engines.engine import Phase
 from timnet.queue.engines.warm import Forked, WarmProcess
 from timnet.registry import Registry
 from timnet.settings import Settings
@@ -96,7 +97,8 @@ def test_where_it_cannot_load_runs_start_in_processes_of_their_own(
     with Registry.open(tmp_path / "runs.db") as registry:
         add_experiment(registry, add_corpus(registry), folds=2)
         engine = local.LocalEngine(registry, Settings(cache=tmp_path), said.append)
-        children = []
+        jobs: list[str] = []
+        locks = []
         for _ in range(2):
             found = registry.runs.claim(
                 lambda uid: liveness.try_lock(registry.paths.run(uid).lock),
@@ -105,12 +107,14 @@ def test_where_it_cannot_load_runs_start_in_processes_of_their_own(
                 "w",
             )
             assert found is not None
-            children.append(engine.start(*found))
-            wait_until(lambda: engine.look(children) or children[-1].known, 60)
-        for child in children:
-            child.process.wait()
-            liveness.unlock(child.lock)
+            jobs += engine.submit([local.Task(*found)])
+            locks.append(found[1])
+            wait_until(lambda job=jobs[-1]: engine.poll([job])[job].phase is Phase.GONE, 60)
+        assert [status.exit_status for status in engine.poll(jobs).values()] == [0, 0]
+        assert engine.poll(["another"])["another"].phase is Phase.GONE
+        for lock in locks:
+            liveness.unlock(lock)
         assert said[0] == "run 1.1: starts in a process of its own (loading TensorFlow failed)"
         assert len(said) == 2, "it is not tried again"
-        assert [registry.runs.get(key).pid for key in ("1.1", "1.2")] == [child.process.pid for child in children]
+        assert all(registry.runs.get(key).pid for key in ("1.1", "1.2"))
         engine.close()

@@ -23,6 +23,7 @@ from timnet.notices.teller import Teller
 from timnet.queue import liveness
 from timnet.queue.ends import MemoryKills, in_words
 from timnet.queue.engines import local
+from timnet.queue.engines.engine import Phase, Status
 from timnet.queue.places import PlacesHere
 from timnet.queue.stall import Standstill, Unheard
 from timnet.registry import Registry
@@ -44,7 +45,7 @@ class Worker:
         self.jobs = settings.jobs_here  # with "auto" a guess until runs wait
         self.stay = stay
         self.uid = uid
-        self.children: list[local.Child] = []
+        self.tasks: dict[str, local.Task] = {}
         self._engine = local.LocalEngine(registry, settings, _say)
         self.ending = False
         self._want: str | None = None
@@ -70,7 +71,7 @@ class Worker:
             while self._turn_or_wait():
                 time.sleep(TICK_SECONDS)
         finally:
-            self._end_children()
+            self._end_tasks()
             self._engine.close()
             self._places.close()
             self._teller.close()
@@ -102,9 +103,7 @@ class Worker:
 
     def _turn(self) -> bool:
         """One look at everything; False when it is time to end."""
-        self._engine.look(self.children)
-        for child in [child for child in self.children if child.ended]:
-            self._bury(child)
+        self._bury_the_gone()
         if time.monotonic() >= self._next_chores:
             self._next_chores = time.monotonic() + CHORE_SECONDS
             self._want = self.registry.workers.seen(self.uid) or self._want
@@ -116,10 +115,10 @@ class Worker:
         if self.ending or self._want == "stop":
             return False
         if self._want == "drain":
-            return bool(self.children)
+            return bool(self.tasks)
         self._settle_places()
         claimed = False if self.ending else self._fill()
-        return bool(self.stay or self.children or claimed or self._waits_for_later())
+        return bool(self.stay or self.tasks or claimed or self._waits_for_later())
 
     def _settle_places(self) -> None:
         """Once, when runs wait: how many to train at once, where that is left to the worker."""
@@ -132,7 +131,7 @@ class Worker:
 
     def _fill(self) -> bool:
         claimed = False
-        while len(self.children) < self.jobs:
+        while len(self.tasks) < self.jobs:
             found = self.registry.runs.claim(
                 lambda uid: liveness.try_lock(self.registry.paths.run(uid).lock),
                 liveness.proof_of(os.getpid()),
@@ -144,7 +143,10 @@ class Worker:
             claim, lock = found
             _say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
             try:
-                self.children.append(self._engine.start(claim, lock))
+                log = self.registry.paths.run(claim.uid).log
+                task = local.Task(claim, lock, log.stat().st_size if log.exists() else 0)
+                [job] = self._engine.submit([task])
+                self.tasks[job] = task
             except BaseException:
                 liveness.unlock(lock)  # nothing was started: whoever looks next finds the run's lock free
                 raise
@@ -157,57 +159,55 @@ class Worker:
 
     def _look_at_runs(self) -> None:
         runs = []
-        for child in self.children:
+        for job, task in self.tasks.items():
+            claim = task.claim
             try:
-                runs.append(self.registry.runs.by_id(child.claim.run_id))
+                runs.append(self.registry.runs.by_id(claim.run_id))
             except UnknownName:  # it ended a moment ago and was deleted
                 continue
             text = self._standstill.look(runs[-1])
             if text is not None:
-                _say(f"run {child.claim.key}: {text}")
-                self.registry.runs.stalled(child.claim.run_id, child.claim.attempt, text)
+                _say(f"run {claim.key}: {text}")
+                self.registry.runs.stalled(claim.run_id, claim.attempt, text)
             if self._unheard.look(runs[-1]):
-                _say(f"run {child.claim.key}: its process does not leave as wanted ({runs[-1].want}); it is killed")
-                child.process.kill()
+                _say(f"run {claim.key}: its process does not leave as wanted ({runs[-1].want}); it is killed")
+                self._engine.cancel([job])
         self._places.look(runs)
 
-    def _bury(self, child: local.Child) -> None:
+    def _bury_the_gone(self) -> None:
+        for job, status in self._engine.poll(list(self.tasks)).items():
+            if status.phase is Phase.GONE:
+                self._bury(job, status)
+
+    def _bury(self, job: str, status: Status) -> None:
         """A training process has ended: if it did not say how, decide for it. Then let go of the lock."""
-        status = child.process.returncode
-        assert status is not None
-        if status == OUT_OF_ROOM:
-            self.registry.runs.set_aside(child.claim.run_id, child.claim.attempt, no_room(DiskFull(NO_ROOM)), status)
-        log = self.registry.paths.run(child.claim.uid).log
-        signalled = f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+        claim, exit_status = self.tasks[job].claim, status.exit_status
+        assert exit_status is not None, "what it started itself it has an exit status of"
+        if exit_status == OUT_OF_ROOM:
+            self.registry.runs.set_aside(claim.run_id, claim.attempt, no_room(DiskFull(NO_ROOM)), exit_status)
+        log, log_from = self.registry.paths.run(claim.uid).log, self.tasks[job].log_from
         state = self.registry.runs.reap(
-            child.claim.run_id,
-            child.claim.attempt,
-            exit_code=status,
-            error=in_words(status, log, child.log_from, memory_ran_out=self._memory_kills.rising()),
+            claim.run_id,
+            claim.attempt,
+            exit_code=exit_status,
+            error=in_words(exit_status, log, log_from, memory_ran_out=self._memory_kills.rising()),
             max_crashes=self.settings.max_crashes,
             back_off=liveness.BACK_OFF_SECONDS,
         )
-        self.children.remove(child)
-        self._standstill.forget(child.claim.run_id)
-        self._unheard.forget(child.claim.run_id)
-        liveness.unlock(child.lock)
-        _say(f"run {child.claim.key}: process {signalled}{f'; it is {state} now' if state else ''}")
+        task = self.tasks.pop(job)
+        self._engine.forget(job)
+        self._standstill.forget(claim.run_id)
+        self._unheard.forget(claim.run_id)
+        liveness.unlock(task.lock)
+        _say(f"run {claim.key}: process {status.reason}{f'; it is {state} now' if state else ''}")
 
-    def _end_children(self) -> None:
+    def _end_tasks(self) -> None:
         """Ask the training processes to leave at their next step, and wait for them."""
         with suppress(TimnetError):
-            self.registry.runs.want_stop([child.claim.run_id for child in self.children])
-        for child in self.children:
-            child.process.terminate()
-        deadline = time.monotonic() + GRACE_SECONDS
-        for child in list(self.children):
-            with suppress(Exception):
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            if not child.ended:
-                child.process.kill()
-                child.process.wait()
+            self.registry.runs.want_stop([task.claim.run_id for task in self.tasks.values()])
+        for job, status in self._engine.leave(list(self.tasks), GRACE_SECONDS).items():
             with suppress(TimnetError):
-                self._bury(child)
+                self._bury(job, status)
 
     def _on_signal(self, *_: object) -> None:
         self.ending = True

@@ -1,1 +1,1 @@
-"""Where training processes are started: this machine for now."""
+"""Where attempts run: processes of this machine, Slurm, Ray; and the few things that the queue asks of each."""
