@@ -25,6 +25,9 @@ from timnet.registry import Registry
 
 LOOK_SECONDS = 0.005
 LAST_RUNS = 4
+AT_THE_END = 0.4
+"""Of a beginning: a process that has nothing more to train compiles no step for it."""
+
 PATIENCE_SECONDS = 2400.0
 """A machine with much else to do is slow; one that never comes to an end must be told."""
 
@@ -102,11 +105,15 @@ class Seen:
 
 @dataclass
 class Victim:
-    """A training process: whose it is, since when it is seen, and when it is to die, as far as that is known."""
+    """A training process: whose it is, since when it is seen, and when it is to die, as far as that is known.
+
+    ``came_to``: how far its run had come when the wait for that moment began.
+    """
 
     uid: str
     attempt: int
     born: float
+    came_to: int
     due: float | None = None
 
 
@@ -181,7 +188,7 @@ class Storm:
         self.alive = {pid: victim for pid, victim in self.alive.items() if pid in pids}
         for pid in pids:
             if pid not in self.alive and (uid := run_of(pid)) is not None:
-                self.alive[pid] = Victim(uid, attempts[uid], time.monotonic())
+                self.alive[pid] = Victim(uid, attempts[uid], time.monotonic(), self.come_to[uid])
         owned = Counter(victim.uid for victim in self.alive.values())
         self.seen.owners = max([self.seen.owners, *owned.values()])
         self._pass_on({uid for uid, _, _, state in rows if state == RunState.DONE})
@@ -203,16 +210,21 @@ class Storm:
     def _is_due(self, victim: Victim) -> bool:
         if not self.moments[victim.uid]:
             return False
-        moment, now = self.moments[victim.uid][0], time.monotonic()
+        moment, now, come_to = self.moments[victim.uid][0], time.monotonic(), self.come_to[victim.uid]
         if victim.due is None:
             if moment.part is Part.BEGIN:
                 victim.due = victim.born + moment.share * self.life.begin
-            elif self.come_to[victim.uid] >= moment.epoch:
-                span = self.life.end if moment.part is Part.END else self.life.epoch
-                # one that is past it already must come through its beginning first
-                late = now - victim.born < self.life.begin
-                victim.due = now + moment.share * (span + (self.life.begin if late else 0))
-        return victim.due is not None and now >= victim.due
+            elif come_to >= moment.epoch:
+                victim.due, victim.came_to = now + moment.share * self._span(moment, now - victim.born), come_to
+        # a machine that has less to do than when lives were measured is quicker: an epoch further on it is high time
+        return victim.due is not None and (now >= victim.due or come_to > victim.came_to)
+
+    def _span(self, moment: Moment, age: float) -> float:
+        """Within how many seconds a process dies whose run has come to its moment."""
+        late = self.life.begin if age < self.life.begin else 0.0  # it must come through its beginning first
+        if moment.part is Part.END:
+            return self.life.end + AT_THE_END * late
+        return self.life.epoch + late
 
     def _kill(self, pid: int, warm: list[int], worker: subprocess.Popen[bytes]) -> None:
         number = self.seen.kills + 1
