@@ -1,5 +1,7 @@
 """``python -m tests.ray_cluster.nodes FOLDER``: a Ray cluster of three nodes on this machine, a slot each.
 
+The last of them claims to have a graphics card.
+
 It says where it is in one line of JSON, then does what it is told, one line each: ``kill N``, ``add``, ``add bare``
 (a node whose Python has no timnet). It ends the cluster when its standard input ends, so it cannot outlive the test.
 """
@@ -33,7 +35,7 @@ def main() -> None:
     cluster: Any = Cluster()
     nodes: list[Any] = []
 
-    def add(**environment: str) -> None:
+    def add(cards: int = 0, **environment: str) -> None:
         number, paths = len(nodes), f"{ONLOOKER}:{REPOSITORY}"
         place = folder / f"n{number}"
         place.mkdir()
@@ -41,6 +43,7 @@ def main() -> None:
         nodes.append(
             cluster.add_node(
                 num_cpus=1,
+                num_gpus=cards,
                 include_dashboard=False,
                 object_store_memory=STORE_BYTES,
                 env_vars={"TMPDIR": str(place), "PYTHONPATH": paths, **environment},
@@ -55,8 +58,8 @@ def main() -> None:
         out.write(json.dumps({"address": cluster.address, "nodes": ids, "pids": pids, "gcs": gcs}) + "\n")
 
     try:
-        for _ in range(NODES):
-            add()
+        for number in range(NODES):
+            add(cards=1 if number == NODES - 1 else 0)
         tell()
         for line in sys.stdin:
             what, *more = line.split()

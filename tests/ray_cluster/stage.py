@@ -25,7 +25,7 @@ from timnet.remote.spool import read_lines
 
 SMALL = {"tabs": 2, "filters": 4, "batch_size": 4, "check_every": 3, "dropout": 0.3}
 FOR_EVER = 10**6
-PATIENCE = 900.0
+PATIENCE = 1500.0
 LOOK_SECONDS = 0.1
 
 

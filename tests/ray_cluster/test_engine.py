@@ -113,6 +113,22 @@ def test_more_jobs_than_slots_come_to_their_end(engine: RayEngine, cluster: Clus
     assert [path.name for place in places for path in place.iterdir() if path.name not in ("features", ".lock")] == []
 
 
+def test_a_card_is_shared_by_as_many_as_asked_for(cluster: Cluster, shared: Path, attempt: Write) -> None:
+    engine = RayEngine(shared, RayOptions(cluster.address, cpus=0.1, gpus=0.5))
+    folders = [attempt(f"r{number}", LONG) for number in range(3)]
+    jobs = dict(zip(engine.submit(folders), folders, strict=True))
+    until(engine, jobs, lambda _: sum(len(epochs_of(folder)) >= 3 for folder in folders) == 2)
+    waits = [one.reason for one in engine.poll(list(jobs)).values() if one.phase is Phase.PENDING]
+    assert waits == ["Ray waits for 0.1 CPU, 0.5 GPU: 2.8 CPU, 0 GPU of 3 nodes free"]
+    cards = [training_process(folder).environ()["CUDA_VISIBLE_DEVICES"] for folder in folders if folder.spools()]
+    assert cards == ["0", "0"]
+    engine.cancel(list(jobs))
+    until(engine, jobs, is_gone)
+    for job, folder in jobs.items():
+        engine.forget(job, folder)
+    engine.close()
+
+
 def test_jobs_are_cancelled_while_they_train_and_while_they_wait(engine: RayEngine, attempt: Write) -> None:
     folders = [attempt(f"r{number}", LONG) for number in range(4)]
     jobs = dict(zip(engine.submit(folders), folders, strict=True))
@@ -250,11 +266,13 @@ def test_the_check_says_what_there_is(cluster: Cluster, tmp_path: Path) -> None:
     host = socket.gethostname()
     assert said[0].startswith("Ray ")
     assert said[0].endswith(f"at {cluster.address}; here, too")
-    assert said[1:4] == [f"node {host}: 1 CPU"] * 3
+    assert sorted(said[1:4]) == [f"node {host}: 1 CPU", f"node {host}: 1 CPU", f"node {host}: 1 CPU, 1 GPU"]
     assert sum("keeps attempts in" in line for line in said) == 3
     assert said[-1] == f"a tiny run with 1 CPU was placed on {host}"
-    (wrong,) = check(tmp_path, RayOptions(cluster.address, gpus=0.5), said.append)
-    assert wrong.startswith("no node has 1 CPU, 0.5 GPU, which each run asks for")
+    assert check(tmp_path, RayOptions(cluster.address, gpus=0.5), said.append) == []
+    assert said[-1] == f"a tiny run with 1 CPU, 0.5 GPU was placed on {host}, card 0"
+    (wrong,) = check(tmp_path, RayOptions(cluster.address, gpus=2), said.append)
+    assert wrong.startswith("no node has 1 CPU, 2 GPU, which each run asks for")
 
 
 def test_a_job_that_no_node_can_take_says_so(cluster: Cluster, shared: Path, attempt: Write) -> None:

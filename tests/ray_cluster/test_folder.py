@@ -91,7 +91,14 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def order(folder: AttemptPaths, **changes: Any) -> dict[str, Any]:
-    told = {"name": folder.folder.name, "registry": REGISTRY, "files": to_send(folder), "enclosed": {}, "gpus": 0}
+    told = {
+        "form": ray_node.FORM,
+        "name": folder.folder.name,
+        "registry": REGISTRY,
+        "files": to_send(folder),
+        "enclosed": {},
+        "gpus": 0,
+    }
     return {**told, **changes}
 
 
@@ -296,6 +303,14 @@ def test_a_folder_that_is_somebody_elses_is_not_used(node: Path, attempt: Callab
     state = Attempt(order(attempt("one"))).state()
     assert state["ended"]
     assert "not this user's own folder" in state["trouble"]
+
+
+def test_a_head_of_another_form_is_told_so(node: Path, attempt: Callable[..., AttemptPaths]) -> None:
+    far = Counted(Attempt({"form": ray_node.FORM + 1, "timnet": "9.9.9"}))
+    exchange(far, attempt("one"), Known())
+    assert far.end.state()["ended"]
+    assert "the head's, 9.9.9; install the same" in far.end.state()["trouble"]
+    far.end.clear()
 
 
 def test_a_node_cannot_write_elsewhere_here(node: Path, trained: Trained, attempt: Callable[..., AttemptPaths]) -> None:

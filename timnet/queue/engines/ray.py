@@ -137,21 +137,22 @@ class RayEngine:
                 raise EngineAway(str(error)) from error
 
     def _connected(self) -> _Bridge:
-        if self._bridge is not None:
+        """The process that talks to Ray, connected; one that cannot connect yet is kept for the next time."""
+        if self._bridge is None:
+            self._bridge = _Bridge(self._options, self._registry)
+        if self._bridge.about:
             return self._bridge
-        bridge = _Bridge(self._options, self._registry)
         try:
-            bridge.about = bridge.ask("connect", {}, CONNECT_SECONDS)
-        except BaseException as error:
-            bridge.close()
-            if isinstance(error, _Lost):
-                raise EngineAway(f"{clean(self._options.address)}: {error}") from error
-            if isinstance(error, BadInput) and self._was_connected:  # Ray was started anew, and may be once more
+            self._bridge.about = self._bridge.ask("connect", {}, CONNECT_SECONDS)
+        except _Lost as error:
+            self._drop()
+            raise EngineAway(f"{clean(self._options.address)}: {error}") from error
+        except BadInput as error:
+            if self._was_connected:  # Ray was started anew, and may be once more
                 raise EngineAway(str(error)) from error
             raise
         self._was_connected = True
-        self._bridge = bridge
-        return bridge
+        return self._bridge
 
     def _drop(self) -> None:
         if self._bridge is not None:

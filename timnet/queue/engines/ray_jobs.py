@@ -12,12 +12,13 @@ import ray
 from ray._private import state as cluster
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from timnet.errors import BadInput, TimnetError
+from timnet import __version__
+from timnet.errors import BadInput
 from timnet.paths import AttemptPaths
 from timnet.queue.engines import ray_folder, ray_words
 from timnet.queue.engines.engine import EngineAway, Phase, Status
 from timnet.queue.engines.ray_folder import Known, Unheard, enclose, to_send
-from timnet.queue.engines.ray_node import CALLS_AT_ONCE, Attempt, Probe, kept_name
+from timnet.queue.engines.ray_node import CALLS_AT_ONCE, FORM, Attempt, Probe, kept_name
 from timnet.remote.carrier import LEFT
 
 ANSWER_SECONDS = 10.0
@@ -101,7 +102,7 @@ class Jobs:
         """Remove the folder on the node, and the actor."""
         end = self._end(job, folder.folder.name, alive=False) or self._end(job, folder.folder.name)
         if end is not None:
-            with suppress(Unheard):
+            with suppress(Unheard, EngineAway):
                 end.clear()
             ray.kill(end.handle)
         self._ends.pop(job, None)
@@ -115,6 +116,8 @@ class Jobs:
         except OSError as error:
             raise BadInput(f"cannot submit {name}: {error}") from error
         order = {
+            "form": FORM,
+            "timnet": __version__,
             "name": name,
             "registry": self._registry,
             "files": files,
@@ -210,7 +213,7 @@ class _Actor:
             self.rest()
             raise Unheard("it does not answer") from error
         except ray.exceptions.RayTaskError as error:  # its own code failed
-            raise TimnetError(f"on its node: {ray_words.first_line(str(error.cause))}") from error
+            raise EngineAway(f"its end on the node fails: {ray_words.first_line(str(error.cause))}") from error
         except ray.exceptions.RayError as error:  # it died, or its object was lost with its node
             raise Unheard(ray_words.first_line(str(error))) from error
 

@@ -27,6 +27,9 @@ from timnet.paths import AttemptPaths
 from timnet.queue.engines.ray_folder import Stamp, comes_home, disclose, source_of
 from timnet.remote.carrier import Carrier, carry
 
+FORM = 1
+"""Of orders and answers: head and node may have different versions of timnet, and say so where they differ in this."""
+
 CALLS_AT_ONCE = 4
 KEEP_SECONDS = 10.0
 """How long an attempt that has ended waits for its head before it lets others have its place."""
@@ -71,6 +74,13 @@ class Attempt:
         self._cleared = threading.Event()
         self._lock = threading.RLock()
         self._incoming: dict[str, _Incoming] = {}
+        if order.get("form") != FORM:
+            self._fail(
+                BadInput(
+                    f"timnet {__version__} there is no end for the head's, {order.get('timnet')}; install the same"
+                )
+            )
+            return
         if not order["gpus"]:  # where none is asked for, Ray hides none
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         if "kept" in order:
