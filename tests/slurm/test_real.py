@@ -17,6 +17,7 @@ from timnet.errors import BadInput
 from timnet.paths import AttemptPaths
 from timnet.queue.engines.engine import EngineAway, Phase, Status
 from timnet.queue.engines.slurm import SlurmEngine
+from timnet.queue.engines.slurm_check import check
 from timnet.queue.engines.slurm_options import SlurmOptions
 from timnet.remote.carrier import LEFT
 from timnet.remote.spool import read_lines
@@ -221,3 +222,19 @@ def test_slurms_refusals_are_one_clear_line(
     assert "\n" not in str(caught.value)
     assert list((shared / "slurm").iterdir()) == []
     assert not cluster.told("squeue", "-h")
+
+
+def test_the_check_tries_a_tiny_job_and_says_what_it_found(cluster: Cluster, shared: Path) -> None:
+    said: list[str] = []
+    assert check(shared, SlurmOptions(partition="debug", time="5"), said.append) == []
+    assert "partition debug (default): up, nodes: 2, at most 1:00:00" in said
+    assert "both sides see what the other one writes in the shared folder" in said
+    cluster.wait(lambda: not cluster.told("squeue", "-h"), "empty queue")
+    cluster.told("scontrol", "update", "partitionname=short", "state=down")
+    try:
+        (problem,) = check(shared, SlurmOptions(partition="short"), said.append, patience=4.0)
+    finally:
+        cluster.told("scontrol", "update", "partitionname=short", "state=up")
+    assert problem.startswith("the tiny job did not start in time: Slurm says PartitionDown (the partition is down)")
+    assert not cluster.told("squeue", "-h")
+    assert list((shared / "slurm").iterdir()) == []
