@@ -7,6 +7,7 @@ model of :func:`simulate` against real heads over jobs that only sleep, and prin
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import statistics
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -53,6 +55,9 @@ CLASSES = ("angry", "boredom", "disgust", "fear", "happy", "neutral", "sad")
 FOLDS = 10
 RESUME_POINT = 2_500_000
 """Bytes of one: the published network with Adam's moments, and more."""
+
+FULL = 0.95
+"""A share of the head's time that epochs may take: with more of them it never comes to anything else."""
 
 NODES = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -108,34 +113,34 @@ class Outcome:
 
 
 def simulate(work: Work, nodes: int, costs: Costs, seed: int = 1) -> Outcome:
-    """Turn after turn of one head that keeps ``nodes`` nodes busy.
+    """One head that keeps ``nodes`` nodes busy, turn after turn.
 
-    In a turn it looks at each open attempt, records the epochs that came since, brings the results of those that have
-    ended home, and gives as many runs as are free; then it sleeps ``pause``. A node takes its next run ``delay`` after
-    that was given. Nothing is overlapped: a slow turn makes all of them wait.
+    In a turn it looks at each open attempt and records the epochs that came since; then it sleeps ``pause``. Where runs
+    have ended it brings their results home too and gives as many anew, which their nodes begin ``delay`` later. Nothing
+    is overlapped: a long turn makes all others wait. Turns without an end are taken together, with the epochs that
+    come on the average.
     """
     generator = np.random.default_rng(seed)
-    begins, epoch, seen = np.full(nodes, np.inf), np.zeros(nodes), np.zeros(nodes)
+    ends, rate = np.full(nodes, np.inf), np.zeros(nodes)
     left, done, clock, busy, trained = work.runs, 0, 0.0, 0.0, 0.0
     while done < work.runs:
-        out = np.isfinite(begins)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            come = np.where(out, np.clip((clock - begins) // epoch, 0, work.epochs), 0.0)
-        ended = out & (come >= work.epochs)
-        took = costs.turn + costs.look * int(out.sum()) + costs.epoch * float((come - seen).sum())
-        took += costs.end * int(ended.sum())
-        seen, done = come, done + int(ended.sum())
-        begins[ended], seen[ended] = np.inf, 0.0
-        free = np.flatnonzero(~np.isfinite(begins))[:left]
+        free = np.flatnonzero(np.isinf(ends))[:left]
+        took = 0.0
         if len(free):
-            took += costs.submit + costs.give * len(free)
-            slower = 1 + work.spread * generator.uniform(-1, 1, len(free))
-            begins[free] = clock + took + costs.delay + work.start * slower
-            epoch[free] = work.seconds * slower
-            trained += float(work.run * slower.sum())
-            left -= len(free)
-        busy += took
-        clock += took + costs.pause
+            took = costs.submit + costs.give * len(free)
+            seconds = work.run * (1 + work.spread * generator.uniform(-1, 1, len(free)))
+            ends[free], rate[free] = clock + took + costs.delay + seconds, work.epochs / seconds
+            trained, left = trained + float(seconds.sum()), left - len(free)
+        out = np.isfinite(ends)
+        turn = costs.turn + costs.look * int(out.sum())
+        period = (costs.pause + turn) / (1 - min(FULL, costs.epoch * float(rate[out].sum())))
+        turns = max(1, math.ceil((float(ends.min()) - clock - took) / period))
+        took += turns * (period - costs.pause)
+        clock += took + turns * costs.pause
+        ended = ends <= clock
+        ends[ended] = np.inf
+        home = costs.end * int(ended.sum())
+        busy, clock, done = busy + took + home, clock + home, done + int(ended.sum())
     return Outcome(clock, busy / clock, trained / (nodes * clock))
 
 
@@ -332,8 +337,11 @@ def _size(registry: Registry) -> int:
     return registry.db.path.stat().st_size
 
 
-def watching(folder: Path, open_: int, seconds: float, *, trains: bool) -> float:
-    """The share of a core that a head takes which looks after so many attempts, at rest or with an epoch a second."""
+def watching(folder: Path, open_: int, seconds: float, *, trains: bool) -> tuple[float, float]:
+    """The share of a core that a head takes which looks after so many attempts, at rest or with an epoch a second each.
+
+    With how many epochs a second came: a disk that is slow lets fewer be written.
+    """
     with make(folder, -(-open_ // FOLDS), epochs=10**6) as registry:
         head = _head(folder, registry, Local(), open_)
         registry.workers.add(head.uid, "bench", proof_of(os.getpid()), open_)
@@ -345,6 +353,7 @@ def watching(folder: Path, open_: int, seconds: float, *, trains: bool) -> float
         words = [sys.executable, __file__, "--write", *(str(writer.folder.folder) for writer in writers)]
         other = subprocess.Popen(words) if trains else None
         time.sleep(3.0 if trains else 0.0)
+        before = registry.db.number("SELECT count(*) FROM epochs")
         cpu, until = time.thread_time(), time.monotonic() + seconds
         while time.monotonic() < until:
             head._turn()
@@ -353,7 +362,7 @@ def watching(folder: Path, open_: int, seconds: float, *, trains: bool) -> float
         if other is not None:
             other.kill()
             other.wait()
-        return cpu / seconds
+        return cpu / seconds, (registry.db.number("SELECT count(*) FROM epochs") - before) / seconds
 
 
 def write_on(folders: Sequence[str]) -> None:
@@ -371,8 +380,11 @@ def write_on(folders: Sequence[str]) -> None:
 # the model beside real heads
 
 
-def asleep(folder: Path, slots: int, runs: int, epochs: int, seconds: float) -> float:
-    """Wall seconds that a real head takes for runs whose jobs, real processes, only sleep and write."""
+def asleep(folder: Path, slots: int, runs: int, epochs: int, seconds: float) -> tuple[float, Work]:
+    """Wall seconds of a real head for runs whose jobs, real processes, only sleep and write; and what those took.
+
+    A busy machine starts them slowly and wakes them late: what the model is to foresee is all else.
+    """
 
     def start(one: AttemptPaths) -> int:
         words = [sys.executable, __file__, "--job", str(one.folder), "--seconds", str(seconds)]
@@ -382,7 +394,18 @@ def asleep(folder: Path, slots: int, runs: int, epochs: int, seconds: float) -> 
         head = _head(folder, registry, Local(start), slots)
         began = time.monotonic()
         head.run()
-        return time.monotonic() - began
+        wall = time.monotonic() - began
+        given = dict(registry.db.tuples("SELECT run_id, started FROM attempts"))
+        rows = registry.db.tuples(
+            "SELECT run_id, min(time), max(time) FROM events WHERE attempt IS NOT NULL GROUP BY run_id"
+        )
+    begun = [_seconds(given[run], first) for run, first, _ in rows]
+    trained = [_seconds(first, last) / epochs for _, first, last in rows]
+    return wall, Work("asleep", runs, statistics.mean(begun), epochs, statistics.mean(trained), spread=0.0)
+
+
+def _seconds(first: str, last: str) -> float:
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 
 def be_a_job(folder: Path, seconds: float) -> None:
@@ -429,12 +452,12 @@ def measured(scratch: Path) -> Costs:
         f"registry: {found.bytes_epoch:.0f} bytes an epoch, {found.bytes_run:.0f} a run beside; "
         f"100,000 runs of 60 epochs: {whole:.2f} GB"
     )
-    rest = {count: watching(folder(f"rest-{count}"), count, 10.0, trains=False) for count in (20, 200)}
+    rest = {count: watching(folder(f"rest-{count}"), count, 10.0, trains=False)[0] for count in (20, 200)}
     for count, share in rest.items():
         _print(f"{count} open attempts at rest: {share:.1%} of a core")
     for count in rest:
-        share = watching(folder(f"train-{count}"), count, 10.0, trains=True)
-        _print(f"{count} open attempts with an epoch a second each: {share:.1%} of a core")
+        share, came = watching(folder(f"train-{count}"), count, 10.0, trains=True)
+        _print(f"{count} open attempts with {came:.0f} epochs a second: {share:.1%} of a core")
     look = (rest[200] - rest[20]) / 180 * head_module.LOOK_SECONDS
     turn = max(0.0, rest[20] * head_module.LOOK_SECONDS - 20 * look)
     return Costs(turn=turn, look=look, epoch=2 * found.line, give=give, end=found.end)
@@ -442,16 +465,15 @@ def measured(scratch: Path) -> Costs:
 
 def checked(scratch: Path, costs: Costs) -> None:
     """Print the model beside real heads over one to three jobs at once that only sleep."""
-    alone = scratch / "alone"
-    alone.mkdir()
-    began = asleep(alone, 1, 1, 1, 0.0)
     for slots in (1, 2, 3):
         place = scratch / f"slots-{slots}"
         place.mkdir()
-        real = asleep(place, slots, 10, 10, 0.4)
-        work = Work("asleep", 10, began / 2, 10, 0.4, spread=0.0)
+        real, work = asleep(place, slots, 10, 10, 0.4)
         model = simulate(work, slots, costs).wall
-        _print(f"10 runs of 10 epochs of 0.4 s in {slots}: {real:.1f} s, by the model {model:.1f} s")
+        _print(
+            f"10 runs of {work.run:.1f} s ({work.start:.1f} s of them to begin) in {slots}: {real:.1f} s, "
+            f"by the model {model:.1f} s"
+        )
 
 
 def table(work: Work, costs: Costs) -> None:

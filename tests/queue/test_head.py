@@ -9,12 +9,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.small_disk import SmallDisk
 from tests.queue.processes import wait_until
 from tests.remote.stand_in import heads, small_registry
 from tests.support import epoch_record
@@ -41,12 +43,17 @@ class Yard:
     def plan(self, **plans: object) -> None:
         (self.folder / "plan.json").write_text(json.dumps(plans))
 
-    def work(self, jobs: int = 4, kills: tuple[float, ...] = (), shared: str = "shared") -> subprocess.Popen[bytes]:
-        self.started.append(heads(self.folder, jobs, kills, shared))
+    def work(
+        self, jobs: int = 4, kills: tuple[float, ...] = (), shared: str = "shared", **environment: str
+    ) -> subprocess.Popen[bytes]:
+        self.started.append(heads(self.folder, jobs, kills, shared, **environment))
         return self.started[-1]
 
     def words(self) -> str:
         return (self.folder / "head.txt").read_text()[-6000:]
+
+    def epochs(self) -> int:
+        return sum(run.epoch for run in self.registry.runs.ls())
 
     def wait(self, holds: Callable[[], object], what: str) -> None:
         try:
@@ -175,3 +182,31 @@ def test_a_head_with_another_shared_folder_brings_home_what_lies_in_the_one_befo
     assert_all_is_there(yard)
     assert {run.attempt for run in yard.registry.runs.ls()} == {1}
     assert [one.name for one in (yard.folder / "other").iterdir()] == ["features"]
+
+
+@pytest.mark.parametrize("whose", ["head", "jobs"])
+def test_a_disk_that_is_full_for_a_while_costs_no_run(tmp_path: Path, whose: str) -> None:
+    """The head's own, where results come home; and the one that it shares with jobs."""
+    disk = SmallDisk.make(tmp_path)
+    small, large = disk.folder / "small", tmp_path / "large"
+    for folder in (small, large):
+        folder.mkdir()
+    yard = Yard(small if whose == "head" else large, runs=4)
+    try:
+        for folder in (small, large):
+            (folder / "plan.json").write_text('{"seconds": 0.1}')
+        shared = (large if whose == "head" else small) / "shared"
+        head = yard.work(jobs=2, shared=str(shared), **disk.environment)
+        yard.wait(lambda: yard.epochs() >= 5, "for some epochs")
+        disk.fill()
+        assert disk.is_full()
+        yard.wait(lambda: "no space left" in yard.words(), "for the head to say so")
+        time.sleep(0.5)
+        disk.free()
+        yard.done(head)
+        for run in yard.registry.runs.ls():
+            assert (run.state, run.epoch) == (RunState.DONE, EPOCHS), yard.words()
+            assert [one.epoch for one in yard.registry.results.epochs(run.id)] == list(range(1, EPOCHS + 1))
+    finally:
+        yard.end()
+        disk.end()

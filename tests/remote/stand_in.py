@@ -25,7 +25,7 @@ import numpy as np
 
 from tests.queue.away import Away
 from tests.support import REPOSITORY, add_corpus, add_experiment, epoch_record
-from timnet.errors import BadInput, Fenced
+from timnet.errors import OUT_OF_ROOM, BadInput, DiskFull, Fenced
 from timnet.features.build import wanted_of
 from timnet.features.cache import FeatureCache
 from timnet.files import fenced, write_bytes, write_text
@@ -134,6 +134,8 @@ def be_a_job(folder: AttemptPaths, plan: Plan) -> int:
         except Fenced as error:
             log.write(f"{error}\n".encode())
             return error.exit_code
+        except DiskFull:
+            return OUT_OF_ROOM
     return 0
 
 
@@ -216,13 +218,16 @@ def small_registry(folder: Path, runs: int = 10, epochs: int = 20) -> Registry:
     return registry
 
 
-def heads(folder: Path, jobs: int, kills: Sequence[float] = (), shared: str = "shared") -> subprocess.Popen[bytes]:
+def heads(
+    folder: Path, jobs: int, kills: Sequence[float] = (), shared: str = "shared", **environment: str
+) -> subprocess.Popen[bytes]:
     """Real heads over stand-ins, all but the last of which are killed."""
     with (folder / "head.txt").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "tests.remote.stand_in", str(folder), shared, str(jobs), *map(str, kills)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=REPOSITORY, start_new_session=True,
-            env={**os.environ, "TIMNET_CACHE": str(folder / "cache"), "TIMNET_MAX_CRASHES": "1000"},
+            env={**os.environ, "TIMNET_CACHE": str(folder / "cache"), "TIMNET_MAX_CRASHES": "1000",
+                 **environment},
         )  # fmt: skip
 
 
@@ -243,13 +248,14 @@ def be_a_head(folder: Path, shared: str, jobs: int) -> int:
 
 
 def main() -> int:
-    from timnet.queue import attendant, head, liveness
+    from timnet.queue import attendant, dispatch, head, liveness
     from timnet.remote import spool
 
     # what waits for slow file systems and engines need not wait here
     liveness.BACK_OFF_SECONDS, head.LOOK_SECONDS, attendant.LOOK_SECONDS = 0.0, 0.02, (0.02, 0.1)
     attendant.POLL_SECONDS, attendant.SETTLE_SECONDS, attendant.RESUME_SECONDS = 0.1, 0.2, 0.05
     head.HINDERED_SECONDS = attendant.TROUBLED_SECONDS = 0.1
+    dispatch.PATIENCE_SECONDS = (0.2, 1.0)
     attendant.GRACE_SECONDS = spool.LOOK_SECONDS = 0.3
     folder, shared, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     for seconds in map(float, sys.argv[4:]):

@@ -7,11 +7,9 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.faults.small_disk import SmallDisk
 from tests.remote.conftest import Given
 from tests.support import epoch_record
 from timnet.errors import DiskFull, Fenced, TimnetError
@@ -58,36 +56,6 @@ def test_on_a_full_disk_a_line_is_whole_or_not_there(
     spool.epoch(epoch_record(1))
     assert did(given) == ["hello", "begin", "epoch"]
     assert ingest(given.registry, given.errand) == 3
-
-
-def until_it_is_full(spool: Spool) -> None:
-    for epoch in range(1, 200):
-        spool.epoch(epoch_record(epoch))
-
-
-def test_on_a_disk_that_is_really_full(given: Given, tmp_path: Path) -> None:
-    disk = SmallDisk.make(tmp_path)
-    if not disk.mounted:
-        disk.end()
-        pytest.skip("mounting is not allowed here")
-    try:
-        shared = disk.folder / given.folder.folder.name
-        given.folder.folder.rename(tmp_path / "before")
-        shared.mkdir()
-        there = type(given.folder)(shared)
-        (disk.folder / "features").mkdir()
-        spool = Spool.begin_in(there)
-        spool.begin([], "started")
-        disk.fill()
-        with pytest.raises(DiskFull, match="spool-0001"):
-            until_it_is_full(spool)
-        written = len(read_lines(there.spool(1), 0)[0])
-        disk.free()
-        spool.event(EventKind.EARLY_STOP, "x")
-        assert len(read_lines(there.spool(1), 0)[0]) == written + 1
-        spool.close()
-    finally:
-        disk.end()
 
 
 def test_wishes_are_heard_and_a_withdrawn_attempt_is_over(given: Given, spool: Spool) -> None:
