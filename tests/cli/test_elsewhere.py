@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.queue.handing import a_head, hand_over
-from tests.support import add_corpus, add_experiment
-from timnet.queue import liveness
+from tests.support import add_corpus, add_experiment, epoch_record
+from timnet.queue import liveness, service
 from timnet.queue.engines.choose import ON_RAY, RAY, SLURM, Asked
 from timnet.queue.engines.slurm_options import PARALLEL
 from timnet.records import EventKind, RunState
@@ -154,9 +154,11 @@ def test_without_a_head_a_wish_waits_for_one_and_that_is_said(cli: Cli, elsewher
         "no head for slurm lives; 2 runs will hear of it when there is one: timnet work --engine slurm",
     ]
     assert "2 runs go on in slurm without a head" in cli("queue", "ls").err
-    assert "(when a head last looked)" in cli("queue", "ls").out
+    assert "when a head last looked" in cli("queue", "ls").out
     assert "2 runs go on in slurm, and no head brings in what they do" in cli("doctor").err
+    assert "no head" in cli("runs", "show", "1.1").out
     with a_head(elsewhere):
+        assert "no head" not in cli("runs", "show", "1.1").out
         assert "no head" not in cli("queue", "pause", "1.1").err
         assert "without a head" not in cli("queue", "ls").err
         stopped = cli("workers", "stop").err
@@ -193,3 +195,28 @@ def test_what_is_submitted_does_not_count_as_training(elsewhere: Registry) -> No
         assert elsewhere.runs.engines() == {SLURM: (2, 1)}
         left = elsewhere.lineup.left(RunState.RUNNING, 10)
         assert [one.submitted for one in left] == [False, True]
+
+
+def test_files_that_come_home_later_are_not_missed_while_their_run_goes_on(cli: Cli, elsewhere: Registry) -> None:
+    run = elsewhere.runs.get("1.1")
+    journal, paths = elsewhere.journal(run.id, run.attempt), elsewhere.paths.run(run.uid)
+    journal.begin([], "started")
+    journal.epoch(epoch_record(1))
+    journal.checkpoint("last", 1, paths.checkpoint(1), None, None, size=1000)
+    found = cli("registry", "check", "--json")
+    assert (found.status, found.json["busy"], found.json["findings"]) == (0, 2, [])
+    journal.end(RunState.PAUSED, EventKind.PAUSED, "paused")
+    [missing] = cli("registry", "check", "--json").json["findings"]
+    assert "its resume point cannot be found" in missing["text"]
+
+
+def test_where_a_head_takes_runs_no_worker_is_started(
+    cli: Cli, elsewhere: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[object] = []
+    monkeypatch.setattr(service, "start_worker", lambda *given, **_: started.append(given))
+    with a_head(elsewhere):
+        assert not service.ensure_worker(elsewhere, 1)
+        cli("workers", "stop")  # what it has goes on; it takes no more
+        assert service.ensure_worker(elsewhere, 1)
+    assert len(started) == 1

@@ -169,7 +169,8 @@ def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
 
     with reading(context) as (registry, settings):
         liveness.reap(registry, settings.max_crashes)
-        [run] = waiting.explain([registry.runs.get(run_id)], liveness.workers(registry))
+        alive = liveness.workers(registry)
+        [run] = waiting.explain([registry.runs.get(run_id)], alive)
         details = run_details(registry, run)
         folder = registry.paths.run(run.uid).folder
         tests, queued = _tests(registry, run), registry.experiments.code(run.experiment_id)
@@ -177,7 +178,7 @@ def show(context: typer.Context, run_id: RunId, as_json: Json = False) -> None:
     if as_json:
         print_json(details)
         return
-    _print_run(details, facts(run, details, str(folder), tests, code))
+    _print_run(details, facts(run, details, str(folder), tests, code, waiting.alone(run, alive)))
 
 
 def _tests(registry: Registry, run: Run) -> str:

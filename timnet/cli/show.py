@@ -10,11 +10,17 @@ from timnet.records import Run
 
 
 def facts(
-    run: Run, details: dict[str, object], folder: str, tests: str = "", code: Sequence[tuple[str, str]] = ()
+    run: Run,
+    details: dict[str, object],
+    folder: str,
+    tests: str = "",
+    code: Sequence[tuple[str, str]] = (),
+    alone: str = "",
 ) -> list[tuple[str, str]]:
     """Name and value of everything a user asks first; ``tests`` names what the fold tests.
 
-    ``code``: what it was queued with, as :meth:`timnet.provenance.Code.facts` tells it.
+    ``code``: what it was queued with, as :meth:`timnet.provenance.Code.facts` tells it. ``alone``: what to do where no
+    head looks after it (:func:`timnet.queue.waiting.alone`).
     """
     config = details["config"]
     assert isinstance(config, dict)
@@ -29,6 +35,7 @@ def facts(
         ("result", f"UAR {score(run.uar)} %, WAR {score(run.war)} %" if run.war is not None else ""),
         ("epoch", f"{run.epoch} of {run.epochs}, attempt {run.attempt}, crashes {run.crashes}"),
         ("where", whereabouts(run)),
+        ("no head", alone),
         ("settings", ", ".join(f"{name} {value}" for name, value in config.items())),
         *code,
         ("files", folder),

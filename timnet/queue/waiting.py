@@ -28,7 +28,7 @@ def _explained(run: Run, workers: Sequence[Worker]) -> Run:
 def reason(run: Run, workers: Sequence[Worker]) -> str | None:
     """What ``run`` waits for, or None when it does not wait."""
     if run.submitted:
-        return run.waiting_for if has_head(run.engine, workers) else f"{run.waiting_for} (when a head last looked)"
+        return run.waiting_for if has_head(run.engine, workers) else f"{run.waiting_for}, when a head last looked"
     if run.state is RunState.PAUSED:
         return f"you to resume it: timnet queue resume {run.key}"
     if run.state is not RunState.QUEUED:
@@ -72,6 +72,13 @@ def without_head(runs: Iterable[Run], workers: Sequence[Worker]) -> Mapping[str,
     """How many running runs of each engine nobody looks after: they go on, and no word of them comes in."""
     engines = (run.engine or "" for run in runs if run.state is RunState.RUNNING)
     return Counter(engine for engine in engines if not has_head(engine, workers))
+
+
+def alone(run: Run, workers: Iterable[Worker]) -> str:
+    """What to do where ``run`` goes on elsewhere and no head brings in what it does; empty where that is not so."""
+    if run.state is not RunState.RUNNING or has_head(run.engine, workers):
+        return ""
+    return f"nothing of it comes in; start one: {start_head(run.engine or '')}"
 
 
 def start_head(engine: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from timnet.errors import UnknownName
 from timnet.queue import waiting
-from timnet.records import Artifact, Checkpoint, EpochMetrics, Event, Experiment, Run, RunState, Worker
+from timnet.records import Artifact, Checkpoint, EpochMetrics, Event, Experiment, Run, Worker
 from timnet.registry import Registry
 from timnet_tui.logs import LogTail
 from timnet_tui.looks.background import Background, background_of
@@ -90,16 +90,9 @@ class RunFollower:
             background=background,
             tested=self._tested.read(registry, [run], background.classes) if self.wants_tested else None,
             log_path=registry.paths.relative(self._tail.path),
-            alone=_alone(run, workers),
+            alone=waiting.alone(run, workers),
         )
 
     def grew(self, registry: Registry) -> bool:
         """Whether the log has lines that were not told yet."""
         return self.wants_log and self._tail is not None and self._tail.read() is not self._told
-
-
-def _alone(run: Run, workers: tuple[Worker, ...]) -> str:
-    """What to do where a run goes on elsewhere and no head brings in what it does."""
-    if run.state is not RunState.RUNNING or waiting.has_head(run.engine, workers):
-        return ""
-    return f"nothing of it comes in; start one: {waiting.start_head(run.engine or '')}"

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from timnet.errors import BadInput
 from timnet.queue.forecast import duration
 from timnet.queue.plan import parse_numbers
-from timnet.queue.waiting import has_head, start_head, whereabouts
+from timnet.queue.waiting import alone, whereabouts
 from timnet.records import Run, RunState
 from timnet.registry.lineup import Move
 from timnet.settings import AUTO, MOST_JOBS, Jobs
@@ -166,11 +166,8 @@ class QueueScreen(ListingScreen):
         self.query_one("#why", Static).update(Text(said, style(colours.faint)))
 
     def _unattended(self, run: Run) -> str:
-        """What to do where a run goes on elsewhere and no head brings in what it does."""
-        workers = [row.worker for row in self._page.workers]
-        if run.state is not RunState.RUNNING or has_head(run.engine, workers):
-            return ""
-        return f"; no head brings in what it does: {start_head(clean(run.engine or ''))}"
+        told = alone(run, [row.worker for row in self._page.workers])
+        return f"; no head: {clean(told)}" if told else ""
 
     # for listings
 
