@@ -18,7 +18,7 @@ from timnet.registry.schema import MIGRATIONS
 SIDE_FILES = {"runs.db-wal", "runs.db-shm"}
 """SQLite's own, which appear, empty, where a registry is read that may not be written but whose folder may."""
 
-FEW = ("runs ls", "train EMODB", "work")
+FEW = ("runs ls", "tune EMODB --trials 2", "work")
 
 
 def asked(place: Path, *only: str) -> list[Answer]:

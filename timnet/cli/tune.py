@@ -127,6 +127,8 @@ def tune(
     with reading(context) as (registry, settings):
         settings = replace(settings, jobs=jobs or settings.jobs)
         search = search_of(registry, wish)
+        if not dry_run:
+            registry.db.refuse_reading_alone()  # before a lock is made and features are extracted
         _introduce(registry, settings, search)
         if not dry_run:
             raise typer.Exit(_tune(registry, settings, search, deadline, as_json))
@@ -161,7 +163,6 @@ def _tune(registry: Registry, settings: Settings, search: Search, deadline: floa
     from timnet.tuning.study import Study
     from timnet.tuning.tuner import End, Tuner, places_here
 
-    registry.db.refuse_reading_alone()  # before a lock is made and features are extracted
     lock = try_lock(registry.paths.tuning_lock(search.study))
     if lock is None:
         raise BadInput(f"study {search.study} is being tuned by another process; wait for it, or name one with --study")
