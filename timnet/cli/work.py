@@ -41,6 +41,7 @@ def _parse_jobs(text: str | int) -> str | int:
         raise typer.BadParameter(str(error)) from None
 
 
+JOBS_HELP = "Runs at once; auto: what is best here; 0: as the settings say, else one a core."
 Jobs = Annotated[
     Any,
     typer.Option(
@@ -48,7 +49,17 @@ Jobs = Annotated[
         "-j",
         metavar="N|auto",
         parser=_parse_jobs,
-        help="Runs at once; auto: what is best here; 0: as the settings say, else one a core.",
+        help=JOBS_HELP,
+    ),
+]
+Handed = Annotated[
+    Any,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N|auto",
+        parser=_parse_jobs,
+        help=f"{JOBS_HELP} Slurm, Ray: runs handed over at most.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -66,7 +77,7 @@ def work(
             autocompletion=complete.one_of("local", "slurm", "ray"),
         ),
     ] = "local",
-    jobs: Jobs = 0,
+    jobs: Handed = 0,
     stay: Annotated[bool, typer.Option("--stay", help="Do not end when nothing waits.")] = False,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
 ) -> None:

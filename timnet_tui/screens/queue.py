@@ -329,7 +329,8 @@ class QueueScreen(ListingScreen):
     def action_start_worker(self) -> None:
         """Ask how many runs at once, and start a worker."""
         told = "auto: as many as are best here. It works until nothing waits, and outlives this view."
-        count = sum(row.worker.jobs for row in self._page.workers if row.worker.want is None)
+        local = [row.worker for row in self._page.workers if row.worker.engine == "local"]
+        count = sum(worker.jobs for worker in local if worker.want is None)
         if count:
             told = f"The workers here train up to {count} at once already. {told}"
         line = TypeLine("How many runs at once?", told, str(self.timnet.settings.jobs_asked), check=_jobs)
