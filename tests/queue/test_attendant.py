@@ -334,3 +334,17 @@ def test_trouble_with_one_attempt_keeps_no_other_waiting(office: Office, monkeyp
         office.clock += 10
     assert len(taken) == 3
     assert len([line for line in office.said if "Input/output error" in line]) == 1
+
+
+def test_a_run_that_stands_still_elsewhere_is_told_of_once_but_not_while_it_waits(office: Office) -> None:
+    job = office.given.start()
+    job.train()
+    office.look()
+    for waits in (True, False):
+        office.engine.status = Status(Phase.PENDING if waits else Phase.RUNNING, "Resources")
+        for _ in range(90):
+            office.look(seconds=5.0)
+            office.attendant.watch()
+        stalled = [one for one in office.given.registry.results.events(office.run.id) if one.kind == "stalled"]
+        assert len(stalled) == (0 if waits else 1)
+    assert "no epoch for 5 minutes after epoch 1" in stalled[0].text

@@ -29,6 +29,7 @@ from timnet.queue.bringing import LONGEST_LOG, bring_resume_point, copy_log
 from timnet.queue.ends import in_words
 from timnet.queue.engines.engine import EngineAway, Phase, RemoteEngine, Status
 from timnet.queue.ingest import Intake, Lacking
+from timnet.queue.stall import Standstill
 from timnet.records import EventKind, RunState
 from timnet.registry import Registry
 from timnet.registry.elsewhere import Errand
@@ -99,6 +100,18 @@ class Attendant:
         self._next_poll = 0.0
         self._statuses: dict[str, Status] = {}
         self._watched: dict[tuple[int, int], _Watched] = {}
+        self._standstill = Standstill(lambda: time.monotonic())
+
+    def watch(self) -> None:
+        """Tell in a run's history where no epoch has come for long. To be called every few seconds."""
+        for run in self._registry.runs.running():
+            if run.engine != self._engine.name:
+                continue
+            if run.submitted:  # it waits: in the engine, perhaps anew
+                self._standstill.forget(run.id)
+            elif (text := self._standstill.look(run)) is not None:
+                self._say(f"run {run.key}: {text}")
+                self._registry.runs.stalled(run.id, run.attempt, text)
 
     def poll(self, errands: Sequence[Errand]) -> None:
         """Ask for the jobs' states now and then, so each answer is of the jobs that were asked for.

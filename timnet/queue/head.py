@@ -34,7 +34,7 @@ from timnet.settings import Settings
 LOOK_SECONDS = 0.5
 """Between two looks at what users want, and at the folders that change."""
 
-CHORE_SECONDS = 1.0
+CHORE_SECONDS = 2.0
 STANDSTILL_SECONDS = 3.0
 """Between two looks at how far runs have come."""
 
@@ -138,6 +138,7 @@ class Head:
         """False when it is time to end."""
         if time.monotonic() >= self._next_chores:
             self._next_chores = time.monotonic() + CHORE_SECONDS
+            self._attendant.watch()
             self._want = self.registry.workers.seen(self.uid) or self._want
             self._teller.look()
         errands = self.registry.elsewhere.open(self.engine.name)
