@@ -256,6 +256,7 @@ def main() -> int:
     attendant.POLL_SECONDS, attendant.SETTLE_SECONDS, attendant.RESUME_SECONDS = 0.1, 0.2, 0.05
     head.HINDERED_SECONDS = attendant.TROUBLED_SECONDS = 0.1
     dispatch.PATIENCE_SECONDS = (0.2, 1.0)
+    spool.AWAY_SECONDS = 60.0  # a test that has ended has taken its folders away
     attendant.GRACE_SECONDS = spool.LOOK_SECONDS = 0.3
     folder, shared, jobs = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
     for seconds in map(float, sys.argv[4:]):
