@@ -39,7 +39,7 @@ from timnet.remote.spool import WITHDRAWN, SpoolBroken
 from timnet.settings import Settings
 from timnet.text import clean
 
-LOOK_SECONDS = (0.5, 2.0)
+LOOK_SECONDS = (0.5, 1.0)
 """Between two looks at a folder: while something new is in it, and at most."""
 
 POLL_SECONDS = 3.0
