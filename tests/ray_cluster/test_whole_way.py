@@ -53,7 +53,7 @@ def test_twenty_runs_over_three_nodes_with_all_that_may_happen(stage: Stage) -> 
     assert [log.count(" done: UAR ") for log in logs] == [1] * 20
     _nothing_is_left(stage)
     with Registry.open(stage.quiet) as quiet:
-        quiet.runs.command(Command.CANCEL, [quiet.runs.ls()[0].id])
+        quiet.runs.command(Command.CANCEL, [quiet.runs.ls()[0].key])
     stage.train_quietly()
     assert stage.compare(EPOCHS) == 20
     print(f"20 runs of {EPOCHS} epochs in {took:.0f} s, {again} of them in more than one attempt")

@@ -21,10 +21,15 @@ from timnet.queue.engines.ray_folder import Known, Unheard, enclose, to_send
 from timnet.queue.engines.ray_node import CALLS_AT_ONCE, FORM, Attempt, Probe, kept_name
 from timnet.remote.carrier import LEFT
 
-ANSWER_SECONDS = 10.0
-"""How long an actor has to answer a question. One that does not is left alone for as long as :data:`REST_SECONDS`."""
+POLL_SECONDS = 2.0
+"""How long a look at all attempts waits for their answers; what comes later counts at the next look."""
 
-REST_SECONDS = 30.0
+LOOK_SECONDS, ANSWER_SECONDS = 3.0, 10.0
+"""How long an actor has to answer a question, and one with bytes of files. The head does nothing else meanwhile."""
+
+FIRST_REST, LONGEST_REST = 2.0, 30.0
+"""How long one that did not answer is left alone: twice as long each time in a row."""
+
 NOT_PLACED = ("DEPENDENCIES_UNREADY", "PENDING_CREATION", "RESTARTING")
 UNKNOWN = "Ray does not know it: it ended long ago, or Ray was started anew since"
 
@@ -167,10 +172,10 @@ class Jobs:
 
     def _states(self, asked: Mapping[str, _Actor]) -> dict[str, Status]:
         """Where those are that Ray believes alive, asked all at once."""
-        refs = {job: end.handle.state.remote() for job, end in asked.items() if not end.rests}
+        refs = [end.ask_state() for end in asked.values()]
         if refs:
-            ray.wait(list(refs.values()), num_returns=len(refs), timeout=ANSWER_SECONDS)
-        return {job: _status(end, refs.get(job)) for job, end in asked.items()}
+            ray.wait(refs, num_returns=len(refs), timeout=POLL_SECONDS)
+        return {job: _status(end) for job, end in asked.items()}
 
 
 class _Actor:
@@ -179,57 +184,66 @@ class _Actor:
     def __init__(self, handle: Any, *, keeps: bool = False) -> None:
         self.handle = handle
         self.keeps = keeps
+        self._rest = 0.0
         self._rests_until = 0.0
+        self._state: Any = None
+        self._asked_at = 0.0
+        self._told: Mapping[str, Any] | None = None
 
-    @property
-    def rests(self) -> bool:
-        """Whether it did not answer a moment ago."""
-        return time.monotonic() < self._rests_until
+    def ask_state(self) -> Any:
+        """What stands for the answer to come: to the question of now, or to the last one that was not answered yet."""
+        if self._state is None:
+            self._state, self._asked_at = self.handle.state.remote(), time.monotonic()
+        return self._state
 
-    def rest(self) -> None:
-        """Ask it nothing for a while."""
-        self._rests_until = time.monotonic() + REST_SECONDS
+    def state(self) -> tuple[Mapping[str, Any] | None, bool]:
+        """The latest answer that there is, and whether the next one comes late."""
+        try:
+            self._told, self._state = ray.get(self._state, timeout=0), None
+        except ray.exceptions.GetTimeoutError:
+            return self._told, time.monotonic() - self._asked_at > ANSWER_SECONDS
+        except ray.exceptions.RayError:  # it has died since, which the next question to Ray shows
+            self._state = None
+        return self._told, False
 
     def look(self, want: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._ask(self.handle.look, want)
+        found: Mapping[str, Any] = self._ask(LOOK_SECONDS, self.handle.look, want)
         return found
 
     def read(self, name: str, offset: int, most: int, stamp: ray_folder.Stamp) -> bytes | None:
-        data: bytes | None = self._ask(self.handle.read, name, offset, most, stamp)
+        data: bytes | None = self._ask(ANSWER_SECONDS, self.handle.read, name, offset, most, stamp)
         return data
 
     def write(self, name: str, offset: int, data: bytes) -> int:
-        return int(self._ask(self.handle.write, name, offset, data))
+        return int(self._ask(ANSWER_SECONDS, self.handle.write, name, offset, data))
 
     def clear(self) -> None:
-        self._ask(self.handle.clear)
+        self._ask(ANSWER_SECONDS, self.handle.clear)
 
-    def _ask(self, method: Any, *arguments: Any) -> Any:
-        if self.rests:
+    def _ask(self, seconds: float, method: Any, *arguments: Any) -> Any:
+        if time.monotonic() < self._rests_until:
             raise Unheard("it did not answer a moment ago")
         try:
-            return ray.get(method.remote(*arguments), timeout=ANSWER_SECONDS)
+            answer = ray.get(method.remote(*arguments), timeout=seconds)
         except ray.exceptions.GetTimeoutError as error:
-            self.rest()
+            self._rest = min(LONGEST_REST, 2 * self._rest or FIRST_REST)
+            self._rests_until = time.monotonic() + self._rest
             raise Unheard("it does not answer") from error
         except ray.exceptions.RayTaskError as error:  # its own code failed
             raise EngineAway(f"its end on the node fails: {ray_words.first_line(str(error.cause))}") from error
         except ray.exceptions.RayError as error:  # it died, or its object was lost with its node
             raise Unheard(ray_words.first_line(str(error))) from error
+        self._rest = 0.0
+        return answer
 
 
-def _status(end: _Actor, ref: Any) -> Status:
+def _status(end: _Actor) -> Status:
     """What an actor says of itself, where it does."""
-    told: Mapping[str, Any] | None = None
-    if ref is not None:
-        try:
-            told = ray.get(ref, timeout=0)
-        except ray.exceptions.GetTimeoutError:
-            end.rest()
-        except ray.exceptions.RayError:  # it has died since, which the next question to Ray shows
-            pass
+    told, late = end.state()
+    if late:
+        return Status(Phase.RUNNING, "its node does not answer now", told["host"] if told else "")
     if told is None:
-        return Status(Phase.RUNNING, "its node does not answer now")
+        return Status(Phase.RUNNING)
     if not told["ended"]:
         return Status(Phase.RUNNING, "" if told["begun"] else "it gets its files", told["host"])
     status = told["status"]
