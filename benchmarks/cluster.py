@@ -271,15 +271,16 @@ def giving(folder: Path, utterances: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """Seconds of CPU for a line of an epoch or its resume point, for the end of a run; of the longest transaction.
+    """Seconds of CPU for a line of an epoch or its resume point, and for the end of a run.
 
+    ``longest``: wall seconds of the longest transaction, ``busiest``: the most CPU seconds of one.
     ``bytes``: how many the registry has for each epoch, and for each run beside.
     """
 
     line: float
     end: float
     longest: float
-    median: float
+    busiest: float
     bytes_epoch: float
     bytes_run: float
 
@@ -296,7 +297,7 @@ def ingesting(folder: Path, runs: int = 10, epochs: int = 60) -> Ingested:
                 writer.epoch(epoch)
             for point in writer.folder.run.checkpoints():
                 write_bytes(point, os.urandom(RESUME_POINT))
-        held: list[float] = []
+        held: list[tuple[float, float]] = []
         _timed(registry, held)
         before, cpu = _size(registry), time.process_time()
         lines = sum(Intake(registry, errand).take_in() for errand in errands)
@@ -309,10 +310,10 @@ def ingesting(folder: Path, runs: int = 10, epochs: int = 60) -> Ingested:
             Intake(registry, errand).take_in()
         ends = time.process_time() - ends
         size = (middle - before) / (runs * epochs), (_size(registry) - middle) / runs
-        return Ingested(cpu / lines, ends / runs, max(held), statistics.median(held), *size)
+        return Ingested(cpu / lines, ends / runs, max(held)[0], max(cpu for _, cpu in held), *size)
 
 
-def _timed(registry: Registry, held: list[float]) -> None:
+def _timed(registry: Registry, held: list[tuple[float, float]]) -> None:
     """Have the registry note how long each transaction takes, from being the only writer until the next may write."""
     gate = registry.db._gate
     hold = gate.held
@@ -323,10 +324,10 @@ def _timed(registry: Registry, held: list[float]) -> None:
 
         def __enter__(self) -> None:
             self._inner.__enter__()
-            self._since = time.perf_counter()
+            self._since = time.perf_counter(), time.thread_time()
 
         def __exit__(self, *error: object) -> None:
-            held.append(time.perf_counter() - self._since)
+            held.append((time.perf_counter() - self._since[0], time.thread_time() - self._since[1]))
             self._inner.__exit__(*error)  # type: ignore[arg-type]
 
     gate.held = Held  # type: ignore[method-assign,assignment]
@@ -446,7 +447,7 @@ def measured(scratch: Path) -> Costs:
         f"bring home: {found.line * 1e6:.0f} CPU us a line, so {1 / found.line:,.0f} lines or {0.5 / found.line:,.0f} "
         f"epochs a second; {found.end * 1e3:.1f} CPU ms for a result with its files"
     )
-    _print(f"transactions: median {found.median * 1e3:.1f} ms, longest {found.longest * 1e3:.1f} ms of wall time")
+    _print(f"transactions: at most {found.busiest * 1e3:.1f} ms of CPU, {found.longest * 1e3:.1f} ms of wall time")
     whole = 100_000 * (60 * found.bytes_epoch + found.bytes_run) / 1e9
     _print(
         f"registry: {found.bytes_epoch:.0f} bytes an epoch, {found.bytes_run:.0f} a run beside; "

@@ -182,8 +182,9 @@ class Spool:
             raise self._fenced()
 
     def _is_here(self) -> bool:
+        """Whether the spool can be found by its name; not all network file systems tell which file that is."""
         try:
-            return os.path.samestat(self._folder.spool(self.start).stat(), os.fstat(self._file))
+            return self._folder.spool(self.start).is_file()
         except OSError:
             return False
 
