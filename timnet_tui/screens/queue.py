@@ -382,7 +382,8 @@ def _told(run: Run) -> str:
         return f"waits: {why}"
     if run.submitted and run.want is None:
         return f"waits: {why}; {clean(whereabouts(run))}"
-    return f"is {run.state}: {why}" if why else f"is {run.state}"
+    standing = wording.standing_of(run)
+    return f"is {standing}: {why}" if why else f"is {standing}"
 
 
 def _counted(count: int) -> str:
