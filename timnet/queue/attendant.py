@@ -69,8 +69,9 @@ class _Watched:
     """What is remembered of an attempt.
 
     ``log_from``: bytes of the run's log before its own, None where that cannot be known; ``log_done``: of its own that
-    are here. ``told``: the wish that it was told, ``asked`` when. ``gone``: since when its job is gone and nothing new
-    has come of it. ``over``: since when its attempt is. ``trouble``: what was said of it; ``lacks``: since when.
+    are here. ``told``: the wish that it was told, ``asked`` when; ``ended``: the engine has ended it because of that.
+    ``cancelled``: when the engine was last told to. ``gone``: since when its job is gone and nothing new has come of it.
+    ``over``: since when its attempt is. ``trouble``: what was said of it; ``lacks``: since when a file is missing.
     """
 
     intake: Intake
@@ -79,6 +80,7 @@ class _Watched:
     told: str | None = None
     asked: float | None = None
     cancelled: float | None = None
+    ended: bool = False
     gone: float | None = None
     over: float | None = None
     trouble: str = ""
@@ -196,7 +198,7 @@ class Attendant:
             raise FileNotFoundError(
                 f"{folder.shared} is not there; bring it back, or give the run up: timnet queue cancel {errand.key}"
             )
-        assert errand.job is not None
+        seen.ended = not lost
         self._cancel(errand, seen, lost or "given up")
         if status is not None and status.phase is Phase.GONE:
             self._decide(errand, seen, Status(Phase.GONE, lost or "given up while its folder was away"))
@@ -247,13 +249,19 @@ class Attendant:
     def _pass_on(self, errand: Errand, seen: _Watched, status: Status | None) -> None:
         """Write down what a user wants where the job looks; end it where it does not hear, or cannot yet."""
         want = _wish(errand)
+        if seen.told is None:  # by a head before this one, perhaps
+            with suppress(OSError, UnicodeDecodeError):
+                seen.told = errand.folder.want.read_text().strip()
         if want != seen.told:
             write_text(errand.folder.want, want)
-            seen.told, seen.asked = want, time.monotonic() if want else None
+            seen.told, seen.asked = want, None
+        if want and seen.asked is None:
+            seen.asked = time.monotonic()
         if seen.asked is None or (status is not None and status.phase is Phase.GONE):
             return
         waits = status is not None and status.phase is Phase.PENDING
         if waits or time.monotonic() - seen.asked > GRACE_SECONDS:
+            seen.ended = True
             self._cancel(errand, seen, want)
 
     def _cancel(self, errand: Errand, seen: _Watched, why: str) -> None:
@@ -300,7 +308,7 @@ class Attendant:
                 error=self._words(errand, status, exit_status),
                 max_crashes=self._settings.max_crashes,
                 back_off=liveness.BACK_OFF_SECONDS,
-                blameless=status.blameless or exit_status == LEFT or bool(seen.cancelled and errand.want),
+                blameless=status.blameless or exit_status == LEFT or seen.ended,
             )
         self._say(
             f"run {errand.key}: job {errand.job} is gone ({clean(status.reason)[:LONGEST_REASON]})"
