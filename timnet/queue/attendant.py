@@ -70,7 +70,7 @@ class _Watched:
 
     ``log_from``: bytes of the run's log before its own, None where that cannot be known; ``log_done``: of its own that
     are here. ``told``: the wish that it was told, ``asked`` when; ``ended``: the engine has ended it because of that.
-    ``cancelled``: when the engine was last told to. ``gone``: since when its job is gone and nothing new has come of it.
+    ``cancelled``: when the engine was last told to. ``gone``: since when its job is gone and nothing new came of it.
     ``over``: since when its attempt is. ``trouble``: what was said of it; ``lacks``: since when a file is missing.
     """
 
