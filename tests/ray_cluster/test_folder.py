@@ -208,6 +208,26 @@ def test_an_unchanged_file_travels_once(node: Path, trained: Trained, attempt: C
     assert read == ["run/best-000003.npz"]
 
 
+def test_the_last_resume_point_is_here_before_the_line_that_tells_the_end(
+    node: Path, trained: Trained, attempt: Callable[..., AttemptPaths], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, known = attempt("one"), Known()
+    far = begun(ours)
+    there = trained.folder
+    there.run.checkpoint(1).parent.mkdir()
+    there.run.checkpoint(1).write_bytes(b"1")
+    monkeypatch.setattr(ray_folder, "RESUME_SECONDS", 3600.0)
+    exchange(far, ours, known)
+    for epoch, do in ((2, "epoch"), (3, "done")):
+        there.run.checkpoint(epoch).write_bytes(b"next")
+        with there.spool(1).open("a") as spool:
+            spool.write(json.dumps({"do": do, "time": "now"}) + "\n")
+        exchange(far, ours, known)
+        assert ours.spool(1).read_bytes() == there.spool(1).read_bytes()
+        known_here = [int(path.stem[-1]) for path in ours.run.checkpoints()]
+        assert known_here == ([1] if do == "epoch" else [1, 2, 3])
+
+
 def test_a_file_that_is_replaced_while_it_is_read_is_never_mixed(
     node: Path, trained: Trained, attempt: Callable[..., AttemptPaths], monkeypatch: pytest.MonkeyPatch
 ) -> None:

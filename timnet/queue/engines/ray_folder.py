@@ -6,6 +6,7 @@ answers as :class:`FarEnd` says, so all of it can be tried without a cluster.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import time
@@ -40,6 +41,7 @@ RESUME_SECONDS = 10.0
 
 OUTCOME, LOG, WANT = "outcome.json", "log.txt", "want"
 _SPOOL = re.compile(r"spool-[0-9]{4}\.jsonl")
+_ENDS = (b'{"do": "done"', b'{"do": "end"', b'{"do": "left"')
 _LONGEST_NAME = 200
 
 Stamp = tuple[int, int, int]
@@ -147,12 +149,15 @@ def exchange(far: FarEnd, folder: AttemptPaths, known: Known, seconds: float = S
             f"{folder.folder.name}: its node offers a file {clean(odd[0])[:80]!r}, which no timnet writes"
         )
 
-    if not _fetch_run(far, folder, files, known, deadline, whole=bool(seen["ended"])):
+    spools = [folder.folder / name for name in sorted(files) if _SPOOL.fullmatch(name)]
+    news = {path: _lines(_new(far, path, files[path.name])) for path in spools}
+    whole = bool(seen["ended"]) or any(map(_tells_the_end, news.values()))
+    if not _fetch_run(far, folder, files, known, deadline, whole=whole):
         return
-    for name in sorted(name for name in files if _SPOOL.fullmatch(name)):
-        _append(far, folder.folder / name, files[name], whole_lines=True)
+    for path, data in news.items():
+        _append(path, data)
     if LOG in files:
-        _append(far, folder.log, files[LOG], most=MOST_LOG)
+        _append(folder.log, _new(far, folder.log, files[LOG], MOST_LOG))
     if OUTCOME in files and known.fetched.get(OUTCOME) != files[OUTCOME]:
         _fetch(far, folder, OUTCOME, files[OUTCOME], known)
 
@@ -187,8 +192,8 @@ def _fetch_run(
 ) -> bool:
     """Make the run's files here those of the node; False where the time is up before they are.
 
-    Resume points only now and then, unless ``whole``. One that goes while it is read is superseded; nothing is removed
-    here then, so that there is always one.
+    Resume points only now and then, unless ``whole``: what an ended run has must be its last. One that goes while it is
+    read is superseded; nothing is removed here then, so that there is always one.
     """
     resume = whole or time.monotonic() >= known.resume_at
     ours = {name: stamp for name, stamp in files.items() if name.startswith("run/") and (resume or not _resumes(name))}
@@ -235,39 +240,40 @@ class _Gone(Exception):
     """A file went while it was read."""
 
 
-def _append(far: FarEnd, path: Path, stamp: Stamp, *, most: int = 1 << 40, whole_lines: bool = False) -> None:
-    """Bring what is new behind what is here, up to what ``stamp`` says and about ``most`` bytes.
+def _new(far: FarEnd, path: Path, stamp: Stamp, most: int = 1 << 40) -> bytes:
+    """What a file that only grows has behind what is here, up to what ``stamp`` says and about ``most`` bytes."""
+    here = path.stat().st_size if path.exists() else 0
+    found = b""
+    while here + len(found) < stamp[0] and len(found) < most:
+        place = here + len(found)
+        data = far.read(path.name, place, min(AT_ONCE, stamp[0] - place), (-1, -1, stamp[2]))
+        if not data:
+            break
+        found += data
+    return found
 
-    A line of a spool comes when it is whole: half of one may still be taken back on a full disk.
-    """
-    size, brought = stamp[0], 0
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+def _lines(data: bytes) -> bytes:
+    """The whole lines: half of one may still be taken back on a full disk."""
+    return data[: data.rfind(b"\n") + 1]
+
+
+def _tells_the_end(data: bytes) -> bool:
+    return any(line.startswith(_ENDS) for line in data.splitlines())
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Put ``data`` behind what is here, all or none of it. Raises :class:`OSError`."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        here = os.fstat(descriptor).st_size
-        waiting = b""
-        while here + len(waiting) < size and brought < most:
-            data = far.read(
-                path.name, here + len(waiting), min(AT_ONCE, size - here - len(waiting)), (-1, -1, stamp[2])
-            )
-            if not data:
-                break
-            brought += len(data)
-            waiting += data
-            end = waiting.rfind(b"\n") + 1 if whole_lines else len(waiting)
-            _write_all(descriptor, waiting[:end], here, path)
-            here, waiting = here + end, waiting[end:]
-        if brought:
+        before = os.fstat(descriptor).st_size
+        try:
+            if os.write(descriptor, data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            os.ftruncate(descriptor, before)
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        if data:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_all(descriptor: int, data: bytes, offset: int, path: Path) -> None:
-    """All of ``data``, or none of it where there is no room. Raises :class:`OSError`."""
-    written = 0
-    try:
-        while written < len(data):
-            written += os.pwrite(descriptor, data[written:], offset + written)
-    except OSError as error:
-        os.ftruncate(descriptor, offset)
-        raise OSError(error.errno, error.strerror, str(path)) from error
