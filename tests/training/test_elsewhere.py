@@ -88,10 +88,12 @@ def essence(registry: Registry, run: Run) -> dict[str, object]:
 
 def test_what_is_trained_elsewhere_equals_what_is_trained_here(cluster: Cluster, trained: Studio) -> None:
     """One run is killed, and the head with it; one is paused and resumed; one ends by itself; one is cancelled."""
+    started = {key: cluster.wait(key, lambda run: run.host and run.pid, "to begin") for key in ("1.1", "1.2")}
+    assert all(run.state is RunState.RUNNING for run in started.values())
+    cluster.ask(Command.PAUSE, "1.2")  # before its first epoch, or after: a busy machine starts them far apart
     killed = cluster.wait_for_epoch("1.1", 6)
     assert killed.pid is not None
     os.kill(killed.pid, signal.SIGKILL)
-    cluster.ask(Command.PAUSE, "1.2")
     cluster.kill_head()
     time.sleep(1)
     cluster.head = start_head(cluster.studio)

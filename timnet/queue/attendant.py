@@ -308,7 +308,8 @@ class Attendant:
                 error=self._words(errand, status, exit_status),
                 max_crashes=self._settings.max_crashes,
                 back_off=liveness.BACK_OFF_SECONDS,
-                blameless=status.blameless or exit_status == LEFT or seen.ended,
+                # a job that was asked to leave and is gone has left, whoever had it ended
+                blameless=status.blameless or exit_status == LEFT or seen.ended or errand.want is not None,
             )
         self._say(
             f"run {errand.key}: job {errand.job} is gone ({clean(status.reason)[:LONGEST_REASON]})"
