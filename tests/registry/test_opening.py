@@ -11,6 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -238,9 +239,13 @@ def test_columns_that_are_gone_are_told_in_one_line(tmp_path: Path) -> None:
         connection.execute("ALTER TABLE corpora DROP COLUMN tabs")
         connection.execute("ALTER TABLE experiments RENAME COLUMN source TO sauce")
         connection.execute("ALTER TABLE workers RENAME COLUMN host TO ghost")
+        connection.execute('ALTER TABLE utterances RENAME COLUMN "end" TO finish')
     with Registry.open(path) as registry:
-        for look in (registry.corpora.ls, lambda: registry.experiments.get(1), registry.workers.open):
-            with pytest.raises(RegistryError, match=r"cannot be read from the registry|no such column: host"):
+        utterances = partial(registry.corpora.utterances, 1)
+        for look in (registry.corpora.ls, lambda: registry.experiments.get(1), registry.workers.open, utterances):
+            with pytest.raises(
+                RegistryError, match=r"cannot be read from the registry|no such column: (host|utterances.end)"
+            ):
                 look()
 
 

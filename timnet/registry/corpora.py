@@ -96,7 +96,7 @@ class Corpora:
     def utterances(self, corpus_id: int) -> tuple[Utterance, ...]:
         """The utterances of a corpus version, in row order: position = item."""
         rows = self.db.rows(
-            'SELECT path, label, speaker, sentence, take, sha256, session, start, "end" FROM utterances '
+            'SELECT path, label, speaker, sentence, take, sha256, session, start, utterances."end" FROM utterances '
             "WHERE corpus_id = ? ORDER BY item",
             (corpus_id,),
         )
