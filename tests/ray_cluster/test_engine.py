@@ -280,7 +280,7 @@ def test_a_job_that_no_node_can_take_says_so(cluster: Cluster, shared: Path, att
     folder = attempt("one")
     (job,) = engine.submit([folder])
     reason = engine.poll([job])[job].reason
-    assert reason == "Ray has no node with 64 CPU: the largest of 3 nodes has 1 CPU; it waits until one joins"
+    assert reason == "Ray has no node with 64 CPU: the largest of 3 nodes has 1 CPU, 1 GPU; it waits until one joins"
     engine.cancel([job])
     engine.close()
 
