@@ -210,19 +210,19 @@ def started(run: Run) -> Any:
 )
 def test_a_wish_leads_to_its_state(run: Run, want: Want, state: RunState, kind: EventKind) -> None:
     from timnet.training.fold import Interrupted
-    from timnet.training.process import _leave
+    from timnet.training.process import leave_run
 
-    assert _leave(started(run), Interrupted(want), lambda _: None) == 0
+    assert leave_run(started(run), Interrupted(want), lambda _: None) == 0
     left = run.registry.runs.get("1.1")
     assert (left.state, left.error, left.crashes) == (state, None, 0)
     assert run.registry.results.events(left.id)[-1].kind == kind
 
 
 def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> None:
-    from timnet.training.process import _leave
+    from timnet.training.process import leave_run
 
     said: list[str] = []
-    assert _leave(started(run), OSError(28, "No space left on device", "/there"), said.append) == DiskFull.exit_code
+    assert leave_run(started(run), OSError(28, "No space left on device", "/there"), said.append) == DiskFull.exit_code
     left = run.registry.runs.get("1.1")
     full = "no space left on the disk at /there while training; free some room"
     assert (left.state, left.error) == (RunState.PAUSED, f"{full}, then resume it")
@@ -234,13 +234,13 @@ def test_a_full_disk_pauses_a_failure_fails_and_a_defect_is_raised(run: Run) -> 
     assert claimed is not None
     journal = run.registry.journal(claimed[0].run_id, 2)
     with pytest.raises(ZeroDivisionError):
-        _leave(journal, ZeroDivisionError(), said.append)
+        leave_run(journal, ZeroDivisionError(), said.append)
     assert run.registry.runs.get("1.1").state is RunState.RUNNING, "the worker decides on a defect"
-    assert _leave(journal, TimnetError("it cannot be"), said.append) == 1
+    assert leave_run(journal, TimnetError("it cannot be"), said.append) == 1
     left = run.registry.runs.get("1.1")
     assert (left.state, left.error) == (RunState.FAILED, "it cannot be")
     with pytest.raises(Fenced):
-        _leave(journal, TimnetError("too late"), said.append)
+        leave_run(journal, TimnetError("too late"), said.append)
 
 
 AVERAGED = TrainingConfig(tabs=2, filters=4, batch_size=6, epochs=5, select="average", average=2, dropout=0.3)

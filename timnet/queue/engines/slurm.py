@@ -252,6 +252,8 @@ class SlurmEngine:
 
 def _hand_over(folder: Path, calls: Sequence[Callable[[], Any]], parameters: Mapping[str, Any]) -> list[str]:
     """Raises as :meth:`SlurmEngine.submit` does."""
+    # else it sets up logging for the whole process as it is loaded, and with that closes what others log to
+    os.environ.setdefault("SUBMITIT_LOG_LEVEL", "NOCONFIG")
     try:
         from submitit.core.utils import FailedSubmissionError, UncompletedJobError
         from submitit.slurm.slurm import SlurmExecutor
