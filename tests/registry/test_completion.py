@@ -82,5 +82,5 @@ def test_the_values_are_those_of_the_registry(tmp_path: Path) -> None:
         found = values_of(registry.db).of
         assert found == {
             "corpus": ("EMODB", "SAVEE"), "preset": ("github", "seed"), "protocol": ("random",), "source": ("trained",),
-            "selection": ("best-test", "last"), "tag": ("paper", "new"), "host": ("testhost",),
+            "selection": ("best-test", "last"), "tag": ("paper", "new"), "host": ("testhost",), "engine": ("local",),
         }  # fmt: skip

@@ -224,6 +224,9 @@ class Attendant:
         try:
             if errand.job is not None and (status is None or status.phase is not Phase.PENDING):
                 self._engine.exchange(errand.job, errand.folder)
+            # the log first: the next attempt's begins behind it, as soon as the journal says that this one is over
+            if seen.log_from is not None:
+                seen.log_done = copy_log(errand, self._log(errand), seen.log_from, seen.log_done)
             news = seen.intake.take_in()
             seen.lacks = None
         except Lacking as error:
@@ -236,8 +239,6 @@ class Attendant:
             self._give_up(errand, error)
             return None
         bring_resume_point(self._registry, errand, RESUME_SECONDS)
-        if seen.log_from is not None:
-            seen.log_done = copy_log(errand, self._log(errand), seen.log_from, seen.log_done)
         return news
 
     def _give_up(self, errand: Errand, error: SpoolBroken) -> None:
