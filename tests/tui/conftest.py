@@ -24,4 +24,5 @@ async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float 
         if holds():
             return
         await asyncio.sleep(0.02)
-    raise AssertionError(f"still not so after {seconds} s")
+    told = [notice.message for notice in pilot.app._notifications]
+    raise AssertionError(f"still not so after {seconds} s; told meanwhile, as far as it is still shown: {told}")
