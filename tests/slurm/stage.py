@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.storm import outcome, start_worker
+from tests.faults.storm import start_worker
+from tests.remote import stage as remote
 from tests.slurm.cluster import Cluster
-from tests.support import REPOSITORY, add_experiment
-from tests.training.conftest import make_corpus
-from timnet.corpora.service import add_corpus
+from tests.support import REPOSITORY
 from timnet.paths import AttemptPaths
-from timnet.presets import PRESETS
 from timnet.records import Run, RunState
-from timnet.registry import Registry
 from timnet.remote.spool import read_lines
 
-SMALL = {"tabs": 2, "filters": 4, "batch_size": 4, "check_every": 3, "dropout": 0.3}
-FOR_EVER = 10**6
 PATIENCE = 1200.0
 
 
@@ -43,22 +37,11 @@ PRETENDED = Network(
 
 
 @dataclass
-class Stage:
-    """One registry in ``folder``; ``quiet`` is another one with the same queue."""
+class Stage(remote.Stage):
+    """What is given to Slurm."""
 
-    folder: Path
     cluster: Cluster
     network: Network
-    heads: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    @property
-    def db(self) -> Path:
-        return self.folder / "disturbed" / "runs.db"
-
-    @property
-    def quiet(self) -> Path:
-        return self.folder / "quiet" / "runs.db"
 
     @property
     def shared(self) -> Path:
@@ -66,58 +49,18 @@ class Stage:
 
     @property
     def environment(self) -> dict[str, str]:
-        pinned = {"TIMNET_CACHE": str(self.folder / "cache"), "TIMNET_NICE": "0", "CUDA_VISIBLE_DEVICES": ""}
+        pinned = {"TIMNET_CACHE": str(self.cache), "TIMNET_NICE": "0", "CUDA_VISIBLE_DEVICES": ""}
         return {**self.cluster.environment, **pinned, **self.network.environment}
 
+    @property
+    def engine(self) -> tuple[str, ...]:
+        return ("--engine", "slurm", "--shared", str(self.shared))
+
     def queue(self, *, experiments: int, folds: int, epochs: int, endless: bool = False) -> None:
-        """The same in both registries; where it is ``endless``, two runs that never end come first."""
-        recordings = make_corpus(self.folder / "recordings")
-        for db in (self.db, self.quiet):
-            db.parent.mkdir()
-            with Registry.open(db) as registry:
-                add_corpus(registry, "DEMO", recordings)
-                corpus = registry.corpora.get("DEMO")
-                lengths = [FOR_EVER] * endless + [epochs] * experiments
-                for seed, length in enumerate(lengths):
-                    config = PRESETS["demo"].config_of(corpus, None, {**SMALL, "epochs": length})
-                    only = (1, 2) if length == FOR_EVER else ()
-                    add_experiment(registry, corpus, config=config, folds=folds, seed=46 + seed, only=only)
-
-    def timnet(self, *arguments: str) -> str:
-        """A command on the disturbed registry; returns what it prints."""
-        done = subprocess.run(
-            self._command(*arguments),
-            env=self.environment,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def start_head(self, *options: str) -> subprocess.Popen[bytes]:
-        with (self.folder / "head.txt").open("ab") as log:
-            head = subprocess.Popen(
-                self._command("work", "--engine", "slurm", "--shared", str(self.shared), *options),
-                env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
-            )  # fmt: skip
-        self.heads.append(head)
-        return head
-
-    def _command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "timnet", f"--db={self.db}", *arguments]
-
-    def said(self) -> str:
-        """What heads have said so far."""
-        return (self.folder / "head.txt").read_text(errors="replace")
+        """Where it is ``endless``, two runs that never end come first."""
+        self.fill(experiments=experiments, folds=folds, epochs=epochs, endless=(1, 2) if endless else ())
 
     # what is to be seen
-
-    def runs(self) -> list[Run]:
-        with Registry.open_read_only(self.db) as registry:
-            return registry.runs.ls()
 
     def folders(self) -> Iterator[tuple[Run, AttemptPaths]]:
         """The running runs, with the folders of their latest attempts."""
@@ -150,19 +93,8 @@ class Stage:
 
     def start_quietly(self) -> subprocess.Popen[bytes]:
         """As :meth:`train_quietly`, without waiting for it."""
-        self.workers.append(start_worker(self.quiet, self.folder / "cache", self.network.module, 2))
+        self.workers.append(start_worker(self.quiet, self.cache, self.network.module, 2))
         return self.workers[-1]
-
-    def compare(self, epochs: int) -> None:
-        """All is as if nothing had happened: every epoch once, the same bits."""
-        with Registry.open(self.quiet) as quiet, Registry.open(self.db) as disturbed:
-            for run, other in zip(quiet.runs.ls(), disturbed.runs.ls(), strict=True):
-                if run.state is RunState.CANCELLED:
-                    assert other.state is RunState.CANCELLED
-                    continue
-                assert [one.epoch for one in disturbed.results.epochs(other.id)] == list(range(1, epochs + 1))
-                assert outcome(disturbed, other) == outcome(quiet, run)
-            assert disturbed.db.row("PRAGMA integrity_check") == {"integrity_check": "ok"}
 
     def left(self) -> list[Path]:
         """What is still in the shared folder, the features aside."""
@@ -172,13 +104,8 @@ class Stage:
 @contextmanager
 def stage_in(folder: Path, cluster: Cluster, network: Network) -> Iterator[Stage]:
     stage = Stage(folder, cluster, network)
-    try:
+    with stage.played():
         yield stage
-    finally:
-        for process in [*stage.heads, *stage.workers]:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
 
 
 def epochs_in(folder: AttemptPaths, start: int) -> int:
