@@ -17,6 +17,9 @@ from timnet.text import clean
 WORKERS = "workers"
 """Where workers keep their files, among the folders of runs."""
 
+KEPT_POINTS = 2
+"""Resume points that are kept, with the best weights that they name: the newest, should it be broken the one before."""
+
 
 def plain(uid: str, whose: str) -> str:
     """``uid`` where it can be the name of a file or folder of its own, and of no other.
@@ -92,7 +95,7 @@ class RunPaths:
 
     def drop_old_best(self, epoch: int) -> None:
         """Remove all best weights but those of ``epoch`` and the ones before: the two resume points name no others."""
-        drop_all_but(self.best(), self.best_weights(epoch), 2)
+        drop_all_but(self.best(), self.best_weights(epoch), KEPT_POINTS)
 
     def for_going_on(self) -> list[Path]:
         """Resume points and best weights: what the run needs to go on, and what no finished run's scores rest on."""

@@ -102,6 +102,11 @@ class CorpusRecord:
     added: str
     utterances: tuple[Utterance, ...] = ()
 
+    def labels(self) -> tuple[int, ...]:
+        """The class of each utterance, as an index into ``classes``."""
+        place = {name: index for index, name in enumerate(self.classes)}
+        return tuple(place[utterance.label] for utterance in self.utterances)
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:

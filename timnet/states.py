@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from timnet.records import RunState, Want
+from timnet.records import EventKind, RunState, Want
 
 Q, R, P, D, F, C = (
     RunState.QUEUED,
@@ -42,6 +42,14 @@ INTENTS: dict[Command, Want] = {Command.PAUSE: Want.PAUSE, Command.CANCEL: Want.
 
 #: where a running run goes when its process acts on an intent
 INTENT_LEADS_TO: dict[Want, RunState] = {Want.PAUSE: P, Want.CANCEL: C, Want.STOP: Q}
+
+#: what a run's history says when it leaves the state ``running`` without a result
+KIND_OF_END: dict[RunState, EventKind] = {
+    P: EventKind.PAUSED,
+    C: EventKind.CANCELLED,
+    Q: EventKind.REQUEUED,
+    F: EventKind.FAILED,
+}
 
 #: every transition there is; the registry refuses all others
 TRANSITIONS: frozenset[tuple[RunState, RunState]] = frozenset(

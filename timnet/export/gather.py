@@ -191,11 +191,10 @@ def embedded_by(registry: Registry, experiment: Experiment, fold: int) -> Embedd
     tested = registry.results.predictions(run.id)
     seen, predicted = np.ones(n, bool), np.full(n, -1, np.int64)
     seen[tested.item], predicted[tested.item] = False, tested.predicted
-    place = {name: index for index, name in enumerate(corpus.classes)}
     return Embedded(
         classes=corpus.classes,
         vectors=_embeddings(run, path, n),
-        truth=np.array([place[one.label] for one in corpus.utterances], np.int64),
+        truth=np.array(corpus.labels(), np.int64),
         predicted=predicted,
         item=np.arange(n),
         fold=np.full(n, fold, np.int64),

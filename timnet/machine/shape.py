@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from timnet.records import CorpusRecord, Experiment
+from timnet.records import CorpusRecord, Experiment, TrainingConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,20 @@ class WorkShape:
         network = f"{self.tabs} TABs of {self.filters} filters, kernel {self.kernel_size}"
         return f"{self.rows} x {self.frames} x {self.coefficients}, batch {self.batch_size}, {network}"
 
+    @classmethod
+    def of(cls, rows: int, frames: int, coefficients: int, classes: int, config: TrainingConfig) -> Self:
+        """The shape of training ``config`` on so much data."""
+        return cls(
+            rows=rows,
+            frames=frames,
+            coefficients=coefficients,
+            classes=classes,
+            batch_size=config.batch_size,
+            filters=config.filters,
+            kernel_size=config.kernel_size,
+            tabs=config.tabs,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the command line of a measuring process."""
         return asdict(self)
@@ -51,14 +65,5 @@ def shape_of(corpus: CorpusRecord, experiment: Experiment) -> WorkShape:
     from timnet.features.build import wanted_of
 
     n, frames, coefficients = wanted_of(corpus).shape
-    config = experiment.config
-    return WorkShape(
-        rows=max(1, round(n * (experiment.folds - 1) / experiment.folds)) if experiment.folds > 1 else n,
-        frames=frames,
-        coefficients=coefficients,
-        classes=len(corpus.classes),
-        batch_size=config.batch_size,
-        filters=config.filters,
-        kernel_size=config.kernel_size,
-        tabs=config.tabs,
-    )
+    rows = max(1, round(n * (experiment.folds - 1) / experiment.folds)) if experiment.folds > 1 else n
+    return WorkShape.of(rows, frames, coefficients, len(corpus.classes), experiment.config)

@@ -16,12 +16,9 @@ from timnet.bounded import open_regular
 from timnet.clock import wall
 from timnet.errors import Fenced
 from timnet.files import fenced, in_fence, replacing
-from timnet.paths import RunPaths, drop_all_but, epoch_of
+from timnet.paths import KEPT_POINTS, RunPaths, drop_all_but, epoch_of
 from timnet.registry import Registry
 from timnet.registry.elsewhere import Errand
-
-KEPT = 2
-"""Resume points that are kept here, as in training."""
 
 TRIES = 5
 """How often a resume point is copied again because the next one came meanwhile."""
@@ -77,7 +74,7 @@ def _drop(ours: RunPaths, points: Sequence[Path], best: Sequence[Path]) -> None:
 
 def _drop_old(ours: RunPaths, newest: Path) -> None:
     """Remove old resume points, and the best weights that none names: each names the last ones up to its epoch."""
-    drop_all_but(ours.checkpoints(), newest, KEPT)
+    drop_all_but(ours.checkpoints(), newest, KEPT_POINTS)
     epochs, best = [epoch_of(point) for point in _numbered(ours.checkpoints())], _numbered(ours.best())
     named = {max((one for one in best if epoch_of(one) <= epoch), default=None) for epoch in epochs}
     _remove([one for one in best if one not in named and epoch_of(one) <= max(epochs, default=0)])

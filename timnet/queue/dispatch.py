@@ -102,9 +102,8 @@ class Dispatch:
         return given
 
     def _give(self, most: int) -> int:
-        if (
-            not self._features.folder.is_dir()
-        ):  # a folder that was unmounted must not be made anew below its mount point
+        # a folder that was unmounted must not be made anew below its mount point
+        if not self._features.folder.is_dir():
             raise FileNotFoundError(2, f"the shared folder {self._shared} is not there")
         claimed: list[_Packed] = []
         try:
@@ -196,8 +195,7 @@ class Dispatch:
 
     def _read_data(self, corpus_id: int) -> _Data:
         corpus = self._registry.corpora.by_id(corpus_id)
-        place = {name: index for index, name in enumerate(corpus.classes)}
-        return _Data(corpus, tuple(place[utterance.label] for utterance in corpus.utterances), wanted_of(corpus))
+        return _Data(corpus, corpus.labels(), wanted_of(corpus))
 
     def _read_plan(self, experiment_id: int) -> _Plan:
         experiment = self._registry.experiments.get(experiment_id)

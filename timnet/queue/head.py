@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timnet import settings as settings_module
-from timnet.clock import now
 from timnet.errors import BadInput, DiskFull, RegistryBusy, TimnetError, as_disk_full
 from timnet.features.cache import FeatureCache
 from timnet.notices.teller import Teller
@@ -27,6 +26,7 @@ from timnet.queue.attendant import Attendant
 from timnet.queue.dispatch import Dispatch
 from timnet.queue.engines.choose import ELSEWHERE, Asked
 from timnet.queue.engines.engine import EngineAway, RemoteEngine
+from timnet.queue.logs import say
 from timnet.queue.stall import Standstill
 from timnet.registry import Registry
 from timnet.settings import Settings
@@ -64,9 +64,9 @@ class Head:
         self._next_chores = self._next_standstill = 0.0
         self._standstill = Standstill()
         self._hindered = ""
-        self._attendant = Attendant(registry, settings, engine, _say)
-        self._dispatch = Dispatch(registry, settings, engine, self.terms.shared, uid, _say)
-        self._teller = Teller(registry, settings.notify, _say)
+        self._attendant = Attendant(registry, settings, engine, say)
+        self._dispatch = Dispatch(registry, settings, engine, self.terms.shared, uid, say)
+        self._teller = Teller(registry, settings.notify, say)
 
     def run(self) -> None:
         """Work until done. Raises :class:`BadInput` where this engine has a head already, or refuses for good."""
@@ -82,7 +82,7 @@ class Head:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self._make_shared()
         most = f"up to {self.terms.jobs} runs at once"
-        _say(f"head {self.uid} gives {self.engine.name} {most}, in {self.terms.shared}")
+        say(f"head {self.uid} gives {self.engine.name} {most}, in {self.terms.shared}")
         self.registry.workers.add(self.uid, self.engine.name, liveness.proof_of(os.getpid()), self.terms.jobs)
         try:
             while self._turn_or_wait():
@@ -90,7 +90,7 @@ class Head:
         finally:
             self._teller.close()
             left = len(self.registry.elsewhere.open(self.engine.name))
-            _say(f"head {self.uid} ended{f'; {left} runs go on without it' if left else ''}")
+            say(f"head {self.uid} ended{f'; {left} runs go on without it' if left else ''}")
             with suppress(TimnetError):
                 self.registry.workers.ended(self.uid)
             self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
@@ -131,7 +131,7 @@ class Head:
 
     def _hinder(self, line: str) -> None:
         if line != self._hindered:
-            _say(line)
+            say(line)
         self._hindered = line
 
     def _turn(self) -> bool:
@@ -169,17 +169,11 @@ class Head:
         """Tell, once, of a run that goes on and finishes no epoch."""
         for run in self.registry.runs.by_ids(run_ids):
             if (text := self._standstill.look(run)) is not None:
-                _say(f"run {run.key}: {text}")
+                say(f"run {run.key}: {text}")
                 self.registry.runs.stalled(run.id, run.attempt, text)
 
     def _on_signal(self, *_: object) -> None:
         self.ending = True
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):
-        sys.stderr.write(f"{now()} {line}\n")
-        sys.stderr.flush()
 
 
 def main() -> int:

@@ -23,7 +23,7 @@ from timnet.registry.elsewhere import Errand
 from timnet.registry.journal import Journal
 from timnet.remote import said
 from timnet.remote.spool import Line, SpoolBroken, read_lines
-from timnet.states import INTENT_LEADS_TO
+from timnet.states import INTENT_LEADS_TO, KIND_OF_END
 from timnet.text import clean
 
 AT_ONCE = 1 << 18
@@ -272,7 +272,7 @@ class _Reading:
                 # it did as it was asked; since then the user may have asked for something else
                 want = self._registry.elsewhere.standing(self._errand.run_id, self._errand.attempt).want
                 to = RunState.QUEUED if want is None else INTENT_LEADS_TO[want]
-                kind = said.ENDS[to]
+                kind = KIND_OF_END[to]
             journal.end(to, kind, told.text, told.error)
 
         return _Step(line, apply, partial(bring_resume_point, self._registry, self._errand))

@@ -1,10 +1,13 @@
-"""Reading a run's log while its process writes to it."""
+"""Reading a run's log while its process writes to it, and writing a worker's."""
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from timnet.clock import now
 from timnet.text import clean
 
 AT_ONCE = 1 << 24
@@ -33,3 +36,10 @@ class LogReader:
             found = found[: found.rfind(b"\n") + 1] or (found if len(found) == AT_ONCE else b"")
         self.position += len(found)
         return [clean(line) for line in found.decode(errors="replace").removesuffix("\n").split("\n")] if found else []
+
+
+def say(line: str) -> None:
+    """Write a line of a worker's, or a head's, own log: standard error."""
+    with suppress(OSError):  # where the disk is full, what is said is lost, and no more than that
+        sys.stderr.write(f"{now()} {line}\n")
+        sys.stderr.flush()

@@ -16,7 +16,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from timnet import settings as settings_module
-from timnet.clock import now
 from timnet.errors import OUT_OF_ROOM, DiskFull, RegistryBusy, TimnetError, UnknownName, as_disk_full, no_room
 from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
@@ -24,6 +23,7 @@ from timnet.queue import liveness
 from timnet.queue.ends import MemoryKills, in_words
 from timnet.queue.engines import local
 from timnet.queue.engines.engine import Phase, Status
+from timnet.queue.logs import say
 from timnet.queue.places import PlacesHere
 from timnet.queue.stall import Standstill, Unheard
 from timnet.registry import Registry
@@ -46,7 +46,7 @@ class Worker:
         self.stay = stay
         self.uid = uid
         self.tasks: dict[str, local.Task] = {}
-        self._engine = local.LocalEngine(registry, settings, _say)
+        self._engine = local.LocalEngine(registry, settings, say)
         self.ending = False
         self._want: str | None = None
         self._hindered = ""
@@ -54,8 +54,8 @@ class Worker:
         self._standstill = Standstill()
         self._unheard = Unheard()
         self._memory_kills = MemoryKills()
-        self._places = PlacesHere(registry, settings, _say)
-        self._teller = Teller(registry, settings.notify, _say)
+        self._places = PlacesHere(registry, settings, say)
+        self._teller = Teller(registry, settings.notify, say)
 
     def run(self) -> None:
         """Work until done."""
@@ -65,7 +65,7 @@ class Worker:
         signal.signal(signal.SIGINT, self._on_signal)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         step_back_as_session(self.settings.nice)
-        _say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
+        say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
         self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
         try:
             while self._turn_or_wait():
@@ -75,7 +75,7 @@ class Worker:
             self._engine.close()
             self._places.close()
             self._teller.close()
-            _say(f"worker {self.uid} ended")
+            say(f"worker {self.uid} ended")
             with suppress(TimnetError):
                 self.registry.workers.ended(self.uid)
             self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
@@ -98,7 +98,7 @@ class Worker:
     def _say_once(self, line: str) -> None:
         """Say what hinders, and not again as long as it does."""
         if line != self._hindered:
-            _say(line)
+            say(line)
         self._hindered = line
 
     def _turn(self) -> bool:
@@ -108,7 +108,7 @@ class Worker:
             self._next_chores = time.monotonic() + CHORE_SECONDS
             self._want = self.registry.workers.seen(self.uid) or self._want
             for run, state in liveness.reap(self.registry, self.settings.max_crashes):
-                _say(f"run {run.key}: its process is gone; it is {state} now")
+                say(f"run {run.key}: its process is gone; it is {state} now")
             self._look_at_runs()
             self._memory_kills.look()
             self._teller.look()
@@ -127,7 +127,7 @@ class Worker:
             self.settings, self.jobs = settled, settled.jobs_here
             self.registry.workers.takes(self.uid, self.jobs)
             self._engine.close()
-            self._engine = local.LocalEngine(self.registry, self.settings, _say)
+            self._engine = local.LocalEngine(self.registry, self.settings, say)
 
     def _fill(self) -> bool:
         claimed = False
@@ -141,7 +141,7 @@ class Worker:
             if found is None:
                 break
             claim, lock = found
-            _say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
+            say(f"run {claim.key}: attempt {claim.attempt}, after epoch {claim.from_epoch}")
             try:
                 log = self.registry.paths.run(claim.uid).log
                 task = local.Task(claim, lock, log.stat().st_size if log.exists() else 0)
@@ -167,10 +167,10 @@ class Worker:
                 continue
             text = self._standstill.look(runs[-1])
             if text is not None:
-                _say(f"run {claim.key}: {text}")
+                say(f"run {claim.key}: {text}")
                 self.registry.runs.stalled(claim.run_id, claim.attempt, text)
             if self._unheard.look(runs[-1]):
-                _say(f"run {claim.key}: its process does not leave as wanted ({runs[-1].want}); it is killed")
+                say(f"run {claim.key}: its process does not leave as wanted ({runs[-1].want}); it is killed")
                 self._engine.cancel([job])
         self._places.look(runs)
 
@@ -199,7 +199,7 @@ class Worker:
         self._standstill.forget(claim.run_id)
         self._unheard.forget(claim.run_id)
         liveness.unlock(task.lock)
-        _say(f"run {claim.key}: process {status.reason}{f'; it is {state} now' if state else ''}")
+        say(f"run {claim.key}: process {status.reason}{f'; it is {state} now' if state else ''}")
 
     def _end_tasks(self) -> None:
         """Ask the training processes to leave at their next step, and wait for them."""
@@ -212,12 +212,6 @@ class Worker:
     def _on_signal(self, *_: object) -> None:
         self.ending = True
         self._places.stop.set()
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):  # where the disk is full, what is said is lost, and no more than that
-        sys.stderr.write(f"{now()} {line}\n")
-        sys.stderr.flush()
 
 
 def main() -> int:

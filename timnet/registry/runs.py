@@ -16,7 +16,7 @@ from timnet.registry.filters import parse
 from timnet.registry.narrow import walk
 from timnet.registry.order import order_of, stretches
 from timnet.registry.trouble import strange
-from timnet.states import COMMANDS, INTENTS, Command, after_crash
+from timnet.states import COMMANDS, INTENTS, KIND_OF_END, Command, after_crash
 
 #: where the fields of :class:`Run` are not columns of ``runs`` by their own name
 ELSEWHERE = {
@@ -55,13 +55,6 @@ EVENT_OF = {
     Command.RESUME: (EventKind.QUEUED, "resumed, waits again"),
     Command.CANCEL: (EventKind.CANCELLED, "cancelled while it waited"),
     Command.RETRY: (EventKind.RETRIED, "retried by the user"),
-}
-
-KIND_OF_END = {
-    RunState.QUEUED: EventKind.REQUEUED,
-    RunState.FAILED: EventKind.FAILED,
-    RunState.PAUSED: EventKind.PAUSED,
-    RunState.CANCELLED: EventKind.CANCELLED,
 }
 
 

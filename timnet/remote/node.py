@@ -132,14 +132,4 @@ def _fold(parcel: Parcel) -> Fold:
 
 def _shape(parcel: Parcel) -> WorkShape:
     _, frames, coefficients = parcel.shape
-    config = parcel.config
-    return WorkShape(
-        rows=len(parcel.train),
-        frames=frames,
-        coefficients=coefficients,
-        classes=len(parcel.classes),
-        batch_size=config.batch_size,
-        filters=config.filters,
-        kernel_size=config.kernel_size,
-        tabs=config.tabs,
-    )
+    return WorkShape.of(len(parcel.train), frames, coefficients, len(parcel.classes), parcel.config)

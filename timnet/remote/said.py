@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from timnet.records import CHECK_KINDS, Check, EpochMetrics, EpochRecord, EventKind, Prediction, RunState
+from timnet.states import KIND_OF_END
 from timnet.text import clean
 
 LONGEST_TEXT = 2000
@@ -25,14 +26,6 @@ Values = Mapping[str, Any]
 
 #: what training tells beside its epochs
 EVENTS = frozenset({EventKind.EARLY_STOP, EventKind.DIVERGED, EventKind.STALLED, EventKind.CODE_CHANGED})
-
-#: how a process may leave its run, and what its history then says
-ENDS = {
-    RunState.PAUSED: EventKind.PAUSED,
-    RunState.CANCELLED: EventKind.CANCELLED,
-    RunState.QUEUED: EventKind.REQUEUED,
-    RunState.FAILED: EventKind.FAILED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class End:
     @property
     def kind(self) -> EventKind:
         """What its history says."""
-        return ENDS[self.to]
+        return KIND_OF_END[self.to]
 
 
 def read_hello(told: Values) -> Hello:
@@ -135,7 +128,7 @@ def read_done(told: Values, classes: int, utterances: int) -> Result:
 def read_end(told: Values) -> End:
     """How the run was left."""
     to, error = RunState(told["to"]), told["error"]
-    if to not in ENDS:
+    if to not in KIND_OF_END:
         raise ValueError("no end that a process may bring about")
     return End(to, text(told["text"]), None if error is None else text(error))
 

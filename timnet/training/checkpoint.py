@@ -18,12 +18,10 @@ import numpy as np
 
 from timnet.arrays import UNREADABLE, packed_part
 from timnet.files import replacing
-from timnet.paths import RunPaths, drop_all_but
+from timnet.paths import KEPT_POINTS, RunPaths, drop_all_but
 from timnet.records import EpochRecord
 from timnet.training.mean import MeanWeights
 from timnet.training.rule import BestSoFar
-
-KEPT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def save(
 
 def drop_older(paths: RunPaths, epoch: int) -> None:
     """Remove all resume points but that of ``epoch`` and the one before."""
-    drop_all_but(paths.checkpoints(), paths.checkpoint(epoch), KEPT)
+    drop_all_but(paths.checkpoints(), paths.checkpoint(epoch), KEPT_POINTS)
 
 
 def restore(paths: RunPaths, model: keras.Model, optimizer: keras.Optimizer, mean: MeanWeights) -> Progress:

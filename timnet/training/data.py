@@ -33,9 +33,7 @@ def load_corpus(
 ) -> CorpusData:
     """Features (made now if the cache lacks them) and labels of a registered corpus."""
     features = open_features(corpus, cache, features_of(corpus, cache, jobs, on_progress))
-    place = {name: index for index, name in enumerate(corpus.classes)}
-    labels = np.array([place[utterance.label] for utterance in corpus.utterances], np.int64)
-    return CorpusData(features, labels, corpus.classes)
+    return CorpusData(features, np.array(corpus.labels(), np.int64), corpus.classes)
 
 
 def fold_of(corpus: CorpusRecord, experiment: Experiment, number: int) -> Fold:
