@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
@@ -20,6 +20,7 @@ from textual.screen import Screen
 from timnet.settings import Settings
 from timnet_tui import clipboard, signs, themes
 from timnet_tui.actions import Place, at, bindings, key_name
+from timnet_tui.attempts import failed
 from timnet_tui.keymap import keymap_of
 from timnet_tui.memory import Memory
 from timnet_tui.messages import CommandEnded, PlaceChosen, SnapshotTaken, Undo
@@ -33,6 +34,9 @@ from timnet_tui.stylesheet import KeptStylesheet
 from timnet_tui.terminal import end_with_terminal
 from timnet_tui.watch import Watch
 
+Answer = TypeVar("Answer")
+#: why something was not done takes longer to read than that it was done
+COMPLAINT_SECONDS = 10.0
 #: how long a thread that draws or reads may keep the interpreter while the event loop wants it
 SWITCH_SECONDS = 0.001
 #: the main screens, loaded when they are first gone to
@@ -178,6 +182,22 @@ class TimnetApp(App[None]):
         """Have the poller look closely at something."""
         self._poller.watch(watch)
 
+    def in_thread(self, job: Callable[[], Answer], then: Callable[[Answer], object]) -> None:
+        """Run ``job`` off the event loop and hand its answer to ``then`` on it; a job that fails is told as a toast.
+
+        It is the app's, not a screen's: in a thread a screen that was left meanwhile no longer knows its app.
+        """
+
+        def work() -> None:
+            try:
+                answer = job()
+            except Exception as error:  # told to the user; it must not end the interface
+                self.post_message(failed(error))
+            else:
+                self.call_later(then, answer)
+
+        self.run_worker(work, thread=True, group="commands", exit_on_error=False)
+
     def on_command_ended(self, message: CommandEnded) -> None:
         """Tell how a command ended, and look at once what became of it."""
         if message.undo is not None:
@@ -188,7 +208,10 @@ class TimnetApp(App[None]):
     def toast(self, ended: CommandEnded) -> None:
         """Show an answer as text, never as markup."""
         text = f"{ended.text}\nu takes it back" if ended.undo else ended.text
-        self.notify(text, severity="warning" if ended.failed else "information", markup=False)
+        if ended.failed:
+            self.notify(text, severity="warning", timeout=COMPLAINT_SECONDS, markup=False)
+        else:
+            self.notify(text, markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy through the terminal, and through tmux where it stands between (:mod:`timnet_tui.clipboard`)."""
@@ -256,7 +279,7 @@ class TimnetApp(App[None]):
             self.toast(CommandEnded("nothing to take back", failed=True))
             return
         undo = self._undo.pop()
-        self.run_worker(lambda: self.post_message(undo.job()), thread=True, group="commands", exit_on_error=False)
+        self.in_thread(undo.job, self.post_message)
 
     def action_theme(self) -> None:
         """The next of our themes, and one of Textual's where that is the user's own."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -376,6 +378,31 @@ async def test_a_folder_is_completed_recognised_shown_and_only_then_registered(t
         await until(pilot, lambda: screen_of(pilot).row is not None and screen_of(pilot).row.registered)
     with Registry.open(tmp_path / "runs.db") as registry:
         assert registry.corpora.get("EMODB").path == str(folder)
+
+
+async def test_a_registration_that_begins_after_its_dialog_has_gone_is_done(tmp_path: Path, folder: Path) -> None:
+    app, begin = TimnetApp(tmp_path / "runs.db", Settings(cache=tmp_path)), threading.Event()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await adding(pilot)
+        screen.query_one(PathField).text = str(folder)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Recognised: EMODB" in text_of(app))
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))  # one thread, which is busy for now
+        loop.run_in_executor(None, begin.wait)
+        await pilot.press("enter")
+        await until(pilot, lambda: not screen.is_attached)
+        begin.set()
+        await until(pilot, lambda: "EMODB is registered: 4 utterances" in toasts(pilot))
+
+
+async def test_work_that_fails_in_a_thread_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    app, answers = TimnetApp(tmp_path / "runs.db", Settings(cache=tmp_path)), []
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.in_thread(lambda: 1 // 0, answers.append)
+        await until(pilot, lambda: "ZeroDivisionError" in toasts(pilot))
+        app.in_thread(lambda: 2, answers.append)
+        await until(pilot, lambda: answers == [2])
 
 
 async def test_a_corpus_of_ones_own_wants_a_name_and_may_have_a_length(registry: Registry, tmp_path: Path) -> None:

@@ -205,11 +205,8 @@ class AddCorpus(WorkingDialog[str | None]):
         return text
 
     def _register(self, source: Source) -> None:
-        db = self.app.db  # type: ignore[attr-defined]
+        self.timnet.in_thread(partial(_registered, self.timnet.db, source), self.app.post_message)
         self.dismiss(source.corpus.record.name)
-        self.app.run_worker(
-            lambda: self.app.post_message(_registered(db, source)), thread=True, group="commands", exit_on_error=False
-        )
 
     def _offer(self, label: str) -> None:
         self.query_one("#go", Button).label = label

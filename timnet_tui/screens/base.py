@@ -195,4 +195,4 @@ class RegistryScreen(Screen[None]):
 
     def in_thread(self, job: Callable[[], CommandEnded]) -> None:
         """Run ``job`` off the event loop and hand its answer to the app."""
-        self.app.run_worker(lambda: self.app.post_message(job()), thread=True, group="commands", exit_on_error=False)
+        self.timnet.in_thread(job, self.app.post_message)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -26,9 +26,6 @@ from timnet_tui.screens.confirm import Confirm
 from timnet_tui.screens.working import WorkingDialog
 from timnet_tui.widgets.option_line import OptionLine
 from timnet_tui.widgets.path_field import PathField
-
-if TYPE_CHECKING:
-    from timnet_tui.app import TimnetApp
 
 FIRST = {"table": ("csv",), "runs": ("json",), "report": ("html",), "bundle": ("zip",)}
 WORDS = {"tsne": "t-SNE"}
@@ -156,7 +153,7 @@ class ExportDialog(WorkingDialog[None]):
         """Look first whether files are there already; then export."""
         if not self.busy:
             self._forget()
-            self.begin("export", partial(_there, self._timnet.db, self.order), "look")
+            self.begin("export", partial(_there, self.timnet.db, self.order), "look")
 
     def finished(self, job: Job) -> None:
         """Go on, or tell what was written."""
@@ -170,7 +167,7 @@ class ExportDialog(WorkingDialog[None]):
         def export(agreed: bool | None) -> None:
             if agreed:
                 final = replace(order, replace=bool(there))
-                self.begin("export", partial(_export, self._timnet.db, final), "export")
+                self.begin("export", partial(_export, self.timnet.db, final), "export")
 
         if not there:
             export(True)
@@ -189,16 +186,12 @@ class ExportDialog(WorkingDialog[None]):
         self.query_one("#no", Button).label = "Close (esc)"
         self.query_one("#go", Button).focus()
         more = f" and {len(made) - 1} more" if len(made) > 1 else ""
-        self._timnet.toast(CommandEnded(f"written: {clean(str(made[0]))}{more}"))
+        self.timnet.toast(CommandEnded(f"written: {clean(str(made[0]))}{more}"))
 
     def _forget(self) -> None:
         self._made = ()
         self.say("")
         self.query_one("#go", Button).label = "Export"
-
-    @property
-    def _timnet(self) -> TimnetApp:
-        return cast("TimnetApp", self.app)
 
     # keys
 
@@ -207,7 +200,7 @@ class ExportDialog(WorkingDialog[None]):
         if not self._made:
             return
         self.app.copy_to_clipboard("\n".join(map(str, self._made)))
-        self._timnet.toast(CommandEnded("path copied" if len(self._made) == 1 else f"{len(self._made)} paths copied"))
+        self.timnet.toast(CommandEnded("path copied" if len(self._made) == 1 else f"{len(self._made)} paths copied"))
 
 
 def _word(what: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -20,9 +19,6 @@ from timnet_tui.jobs import Job, Report
 from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.working import WorkingDialog
 from timnet_tui.widgets.path_field import PathField
-
-if TYPE_CHECKING:
-    from timnet_tui.app import TimnetApp
 
 HINT = (
     "A Keras log (.txt, .log; its result sheets as .xlsx), or the authors' weights (.zip, or their folder). All of it"
@@ -89,18 +85,17 @@ class ImportDialog(WorkingDialog[None]):
             corpus.focus()
         else:
             sheets = self.query_one("#sheets", PathField).path
-            timnet = cast("TimnetApp", self.app)
             name = corpus.value.strip()
             if source.suffix.lower() in LOGS:
-                work = partial(import_log, timnet.db, source, name, sheets)
+                work = partial(import_log, self.timnet.db, source, name, sheets)
             else:
-                work = partial(import_weights_of, timnet.db, timnet.settings.cache, source, name)
+                work = partial(import_weights_of, self.timnet.db, self.timnet.settings.cache, source, name)
             self.say("")
             self.begin(f"import {source.name}", work)
 
     def finished(self, job: Job) -> None:
         """An import that is done closes this."""
-        cast("TimnetApp", self.app).on_command_ended(CommandEnded(job.result))
+        self.timnet.on_command_ended(CommandEnded(job.result))
         self.dismiss(None)
 
 

@@ -93,16 +93,11 @@ class ListingScreen(RegistryScreen):
     def action_filter(self) -> None:
         """Type a filter."""
         self.bar.open()
-        self.app.run_worker(self._read_words, thread=True, group="words", exclusive=True, exit_on_error=False)
+        self.timnet.in_thread(partial(bookkeeping.words, self.timnet.db), self._offer)
 
-    def _read_words(self) -> None:
-        """In a thread: what there is to filter by."""
-        words = bookkeeping.words(self.timnet.db)
+    def _offer(self, words: Values | None) -> None:
         if words is not None:
-            self.app.call_from_thread(self._offer, words)
-
-    def _offer(self, words: Values) -> None:
-        self.bar.offer(words)
+            self.bar.offer(words)
 
     def on_filter_bar_changed(self, message: FilterBar.Changed) -> None:
         """Another filter."""
@@ -181,10 +176,7 @@ class ListingScreen(RegistryScreen):
             self.app.push_screen(line, lambda text: None if text is None else self.in_thread(
                 partial(bookkeeping.note, self.timnet.db, ids, text)))  # fmt: skip
 
-        def read() -> None:
-            self.app.call_from_thread(ask, bookkeeping.note_of(self.timnet.db, ids))
-
-        self.app.run_worker(read, thread=True, group="commands", exit_on_error=False)
+        self.timnet.in_thread(partial(bookkeeping.note_of, self.timnet.db, ids), ask)
 
     def action_pin(self) -> None:
         """Pin; where all are pinned, unpin."""
@@ -201,10 +193,7 @@ class ListingScreen(RegistryScreen):
         def ask(question: tuple[str, str]) -> None:
             self.ask(question, "Remove", partial(self.in_thread, partial(bookkeeping.remove, self.timnet.db, ids)))
 
-        def read() -> None:
-            self.app.call_from_thread(ask, bookkeeping.remove_question(self.timnet.db, ids))
-
-        self.app.run_worker(read, thread=True, group="commands", exit_on_error=False)
+        self.timnet.in_thread(partial(bookkeeping.remove_question, self.timnet.db, ids), ask)
 
     def action_copy(self) -> None:
         """Copy the ids through the terminal (OSC 52)."""

@@ -320,9 +320,7 @@ class NewScreen(RegistryScreen):
             return
         self._queueing = True
         job = partial(queueing.queue_experiments, self.timnet.db, request, jobs)
-        self.app.run_worker(
-            lambda: self.app.call_from_thread(self._queued, job()), thread=True, group="commands", exit_on_error=False
-        )
+        self.timnet.in_thread(job, self._queued)
 
     def _go_to_field(self, name: str) -> None:
         found = self.query_one(f"#{name}")

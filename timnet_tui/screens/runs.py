@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import ClassVar
 
 from rich.text import Text
@@ -311,11 +312,8 @@ class RunsScreen(ListingScreen):
             self.action_mark()
             return
         view = self.view
-
-        def read() -> None:
-            self.app.call_from_thread(self._take_marks, view, bookkeeping.passing(self.timnet.db, view.filter_text))
-
-        self.app.run_worker(read, thread=True, group="commands", exit_on_error=False)
+        passing = partial(bookkeeping.passing, self.timnet.db, view.filter_text)
+        self.timnet.in_thread(passing, partial(self._take_marks, view))
 
     def _take_marks(self, view: RunsView, found: bookkeeping.Passing) -> None:
         if found.problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -15,6 +15,9 @@ from timnet_tui.jobs import Job, Jobs, Work
 from timnet_tui.palette import palette_of
 from timnet_tui.render import style
 from timnet_tui.widgets.job_lines import JobEnded, JobLines
+
+if TYPE_CHECKING:
+    from timnet_tui.app import TimnetApp
 
 Result = TypeVar("Result")
 
@@ -37,6 +40,11 @@ class WorkingDialog(ModalScreen[Result]):
         super().__init__()
         self.jobs = Jobs(lambda job: self.post_message(JobEnded(job)))
         self._at: Job | None = None
+
+    @property
+    def timnet(self) -> TimnetApp:
+        """The app, by its own type."""
+        return cast("TimnetApp", self.app)
 
     @property
     def busy(self) -> bool:
