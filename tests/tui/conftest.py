@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from textual.notifications import Notification, Notifications
 from textual.pilot import Pilot
+
+_TOLD: list[str] = []
 
 
 @pytest.fixture(autouse=True)
@@ -17,6 +20,19 @@ def with_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLORTERM", "truecolor")
 
 
+@pytest.fixture(autouse=True)
+def everything_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what was told after it is shown no more, for :func:`until` to say."""
+    add = Notifications.add
+    _TOLD.clear()
+
+    def kept(self: Notifications, notice: Notification) -> None:
+        _TOLD.append(notice.message)
+        add(self, notice)
+
+    monkeypatch.setattr(Notifications, "add", kept)
+
+
 async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until ``holds()``; fails when that takes longer than ``seconds``."""
     for _ in range(int(seconds / 0.02)):
@@ -24,5 +40,4 @@ async def until(pilot: Pilot[None], holds: Callable[[], object], seconds: float 
         if holds():
             return
         await asyncio.sleep(0.02)
-    told = [notice.message for notice in pilot.app._notifications]
-    raise AssertionError(f"still not so after {seconds} s; told meanwhile, as far as it is still shown: {told}")
+    raise AssertionError(f"still not so after {seconds} s; told in this test: {_TOLD}")

@@ -57,7 +57,7 @@ class Pane:
     def until(self, holds: Callable[[str], object], seconds: float = SLOW_MACHINE) -> str:
         deadline = time.monotonic() + seconds
         while not holds(text := self.text()):
-            assert time.monotonic() < deadline, f"still not so:\n{text}"
+            assert time.monotonic() < deadline, f"still not so, line {sys._getframe(1).f_lineno}:\n{text}"
             time.sleep(0.05)
         return text
 
