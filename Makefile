@@ -110,14 +110,16 @@ build/ray-venv/installed: .venv/installed
 	build/ray-venv/bin/python -m pip install --quiet --disable-pip-version-check "$$(sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)"
 	@touch $@
 
-# Slurm comes from the distribution; the tests start one of their own, as whoever runs them, and stop it again
+# Slurm comes from the distribution; the tests start one of their own, as whoever runs them, and stop it again.
+# ONLY=quick: two runs there and back, in less than a minute
+ONLY ?= test
 SLURM := slurmctld slurmd slurm-client
 
 test-slurm: install
 	@PATH="$$PATH:/usr/sbin"; { command -v slurmctld && command -v slurmd && command -v sbatch; } > /dev/null || { \
 		$(AS_ROOT) apt-get update -qq && \
 		$(AS_ROOT) apt-get install -y -qq --no-install-recommends $(SLURM) > /dev/null; }
-	$(BIN)/python -m pytest -m slurm -n 2 --dist loadfile tests/slurm
+	$(BIN)/python -m pytest -m slurm -k $(ONLY) -n 2 --dist loadfile tests/slurm
 
 screenshots: install
 	rm -rf timnet-demo
