@@ -139,13 +139,21 @@ class Cluster:
         return self.told("sbatch", "--parsable", f"--output={where}", *options, f"--wrap={command}")
 
     def start_now(self, job: str) -> None:
-        """Do not let a job wait that Slurm has taken back: it would for two minutes."""
+        """Do not let a job wait that Slurm has taken back: it would for two minutes.
+
+        A node refuses it in the second in which it was taken back, though, and then it waits for good.
+        """
+        time.sleep(1.5)
         self.told("scontrol", "update", f"jobid={job}", "starttime=now")
 
     def taken_back(self) -> list[str]:
         """The jobs that have run and wait again."""
         listed = self.told("squeue", "-h", "-r", "-t", "PENDING", "-o", "%i %r").splitlines()
         return [line.split()[0] for line in listed if line.endswith(" BeginTime")]
+
+    def preempted(self) -> int:
+        """How many jobs had to make room so far."""
+        return (self.folder / "slurmctld.log").read_text(errors="replace").count("to reclaim resources")
 
     def hurry(self) -> None:
         """Let what Slurm has taken back start at once."""

@@ -37,7 +37,7 @@ def test_quick_two_runs_by_the_command_line(stage: Stage) -> None:
 
 @pytest.mark.parametrize("stage", [REAL], indirect=True)
 def test_twenty_runs_over_two_slots_with_all_that_may_happen(stage: Stage) -> None:
-    epochs = 40
+    epochs = 200  # some ten seconds, so that none ends before something can happen to it
     stage.queue(experiments=2, folds=10, epochs=epochs, endless=True)
     stage.start_head("--jobs", "12")
     stage.wait(lambda: len(stage.training()) == 2, "two that train")
@@ -94,8 +94,14 @@ def _kill_one(stage: Stage) -> None:
 
 def _preempt_one(stage: Stage) -> None:
     stage.wait(stage.training, "one that trains")
-    stage.cluster.submit("sleep 1", "--partition=urgent")
-    stage.wait(stage.cluster.taken_back, "preempted job")
+    before = stage.cluster.preempted()
+
+    def preempted() -> bool:  # one that finds a slot free just then takes none
+        if not stage.cluster.told("squeue", "-h", "-p", "urgent"):
+            stage.cluster.submit("sleep 1", "--partition=urgent")
+        return stage.cluster.preempted() > before
+
+    stage.wait(preempted, "preempted job")
 
 
 def _kill_the_head(stage: Stage) -> None:
