@@ -30,10 +30,10 @@ from timnet.states import Command
 EPOCHS = 40
 WORKER = """
 import sys
-from timnet.queue import worker
+from timnet.queue import presence, worker
 from timnet.queue import liveness
 from timnet.queue.engines import warm
-worker.DISK_FULL_SECONDS = 0.2
+presence.HINDERED_SECONDS = 0.2
 warm.MODULE = "tests.faults.pretend"
 sys.exit(worker.main())
 """

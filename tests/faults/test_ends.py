@@ -193,12 +193,14 @@ def test_no_process_outlives_a_killed_worker_and_no_later_pid_fools_anybody(plac
 def test_how_soon_another_worker_goes_on_with_a_killed_one_s_run(place: Place, figure: Callable[[str], None]) -> None:
     place.queue("slow", epochs=1000)
     place.work("--stay")
-    took = []
+    took: list[float] = []
     for attempt in range(1, 9):
-        place.until(lambda: place.run(1).attempt == attempt and place.run(1).pid, "for the run to be taken")  # noqa: B023
+        known = place.run(1).epoch
         owner = place.workers[-1]
         place.work("--stay")
         place.until(lambda: len(liveness.workers(place.registry)) == 2, "for the next worker")
+        # three crashes without an epoch between would end the run
+        place.until(lambda: place.run(1).attempt == attempt and place.run(1).epoch > known, "for an epoch")  # noqa: B023
         owner.kill()
         began = time.monotonic()
         place.until(lambda: place.run(1).attempt > attempt, "for the run to be taken over")  # noqa: B023

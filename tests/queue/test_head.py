@@ -106,7 +106,7 @@ def assert_all_is_there(yard: Yard, *, twins: bool = False) -> None:
             "epoch-000019.npz", "epoch-000020.npz", "best-000015.npz", "best-000020.npz"
         }  # fmt: skip
         assert registry.db.number("SELECT count(*) FROM predictions WHERE run_id = ?", (run.id,)) == UTTERANCES / RUNS
-        for said in (" of attempt 1 after epoch 0\n", f"epoch {EPOCHS}\n"):
+        for said in (" after epoch 0\n", f"epoch {EPOCHS}\n"):  # a first attempt may end before it is given
             assert said in paths.log.read_text()
     # stand-ins write no arrays, and make their scores up
     assert {one.kind for one in check(registry.db.path).findings} <= {Kind.DAMAGED, Kind.RESULT}

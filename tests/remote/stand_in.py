@@ -248,13 +248,13 @@ def be_a_head(folder: Path, shared: str, jobs: int) -> int:
 
 
 def main() -> int:
-    from timnet.queue import attendant, dispatch, head, liveness
+    from timnet.queue import attendant, dispatch, head, liveness, presence
     from timnet.remote import spool
 
     # what waits for slow file systems and engines need not wait here
     liveness.BACK_OFF_SECONDS, head.LOOK_SECONDS, attendant.LOOK_SECONDS = 0.0, 0.02, (0.02, 0.1)
     attendant.POLL_SECONDS, attendant.SETTLE_SECONDS, attendant.RESUME_SECONDS = 0.1, 0.2, 0.05
-    head.HINDERED_SECONDS = attendant.TROUBLED_SECONDS = 0.1
+    presence.HINDERED_SECONDS = attendant.TROUBLED_SECONDS = 0.1
     dispatch.PATIENCE_SECONDS = (0.2, 1.0)
     spool.AWAY_SECONDS = 60.0  # a test that has ended has taken its folders away
     attendant.GRACE_SECONDS = spool.LOOK_SECONDS = 0.3

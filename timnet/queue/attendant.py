@@ -107,11 +107,7 @@ class Attendant:
     def watch(self) -> None:
         """Tell in a run's history where no epoch has come for long. To be called every few seconds."""
         for run in self._registry.runs.running():
-            if run.engine != self._engine.name:
-                continue
-            if run.submitted:  # it waits: in the engine, perhaps anew
-                self._standstill.forget(run.id)
-            elif (text := self._standstill.look(run)) is not None:
+            if run.engine == self._engine.name and (text := self._standstill.look(run)) is not None:
                 self._say(f"run {run.key}: {text}")
                 self._registry.runs.stalled(run.id, run.attempt, text)
 
@@ -362,6 +358,7 @@ class Attendant:
                 return
             self._say(f"run {errand.key}: {folder} cannot be removed now; nobody needs it any more")
         self._registry.elsewhere.swept(errand)
+        self._standstill.forget(errand.run_id)
         del self._watched[(errand.run_id, errand.attempt)]
 
     def _finish_log(self, errand: Errand, seen: _Watched) -> None:

@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timnet import settings as settings_module
-from timnet.errors import BadInput, DiskFull, RegistryBusy, TimnetError, as_disk_full
+from timnet.errors import BadInput, TimnetError, as_disk_full
 from timnet.features.cache import FeatureCache
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
@@ -27,7 +23,7 @@ from timnet.queue.dispatch import Dispatch
 from timnet.queue.engines.choose import ELSEWHERE, Asked
 from timnet.queue.engines.engine import EngineAway, RemoteEngine
 from timnet.queue.logs import say
-from timnet.queue.stall import Standstill
+from timnet.queue.presence import Presence
 from timnet.registry import Registry
 from timnet.settings import Settings
 
@@ -35,10 +31,6 @@ LOOK_SECONDS = 0.5
 """Between two looks at what users want, and at the folders that change."""
 
 CHORE_SECONDS = 2.0
-STANDSTILL_SECONDS = 3.0
-"""Between two looks at how far runs have come."""
-
-HINDERED_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +51,9 @@ class Head:
         self.engine = engine
         self.terms = replace(terms, shared=terms.shared.absolute())
         self.uid = uid
-        self.ending = False
+        self._presence = Presence(registry, uid, engine.name)
         self._want: str | None = None
-        self._next_chores = self._next_standstill = 0.0
-        self._standstill = Standstill()
-        self._hindered = ""
+        self._next_chores = 0.0
         self._attendant = Attendant(registry, settings, engine, say)
         self._dispatch = Dispatch(registry, settings, engine, self.terms.shared, uid, say)
         self._teller = Teller(registry, settings.notify, say)
@@ -75,26 +65,18 @@ class Head:
             raise BadInput(
                 f"a head for {self.engine.name} works on {self.registry.paths.db} already; see: timnet workers ls"
             )
-        lock = liveness.try_lock(self.registry.paths.worker_lock(self.uid))
-        assert lock is not None, "a fresh worker's lock cannot be held"
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        self._make_shared()
-        most = f"up to {self.terms.jobs} runs at once"
-        say(f"head {self.uid} gives {self.engine.name} {most}, in {self.terms.shared}")
-        self.registry.workers.add(self.uid, self.engine.name, liveness.proof_of(os.getpid()), self.terms.jobs)
         try:
-            while self._turn_or_wait():
-                time.sleep(LOOK_SECONDS)
+            self._make_shared()
+            with self._presence.shown(self.terms.jobs):
+                most = f"up to {self.terms.jobs} runs at once"
+                say(f"head {self.uid} gives {self.engine.name} {most}, in {self.terms.shared}")
+                try:
+                    self._presence.work(self._turn, LOOK_SECONDS, _away_for_a_while)
+                finally:
+                    self._teller.close()
+                    left = len(self.registry.elsewhere.open(self.engine.name))
+                    say(f"head {self.uid} ended{f'; {left} runs go on without it' if left else ''}")
         finally:
-            self._teller.close()
-            left = len(self.registry.elsewhere.open(self.engine.name))
-            say(f"head {self.uid} ended{f'; {left} runs go on without it' if left else ''}")
-            with suppress(TimnetError):
-                self.registry.workers.ended(self.uid)
-            self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
-            liveness.unlock(lock)
             liveness.unlock(only)
 
     def _make_shared(self) -> None:
@@ -112,27 +94,6 @@ class Head:
             raise BadInput(f"cannot make the shared folder {shared} ({reason}); name another with --shared") from error
 
     # one look at everything
-
-    def _turn_or_wait(self) -> bool:
-        """One turn; what hinders it is said once, and it is tried again later: jobs go on, nothing is lost."""
-        try:
-            going_on = self._turn()
-        except (DiskFull, RegistryBusy, EngineAway) as error:
-            self._hinder(str(error))
-        except OSError as error:  # a network file system that is away for a while
-            self._hinder(str(as_disk_full(error, "giving runs to other machines") or error))
-        else:
-            self._hindered = ""
-            return going_on
-        deadline = time.monotonic() + HINDERED_SECONDS
-        while not self.ending and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
-        return not self.ending
-
-    def _hinder(self, line: str) -> None:
-        if line != self._hindered:
-            say(line)
-        self._hindered = line
 
     def _turn(self) -> bool:
         """False when it is time to end."""
@@ -152,10 +113,7 @@ class Head:
             self._attendant.attend(errand)
         for errand in over:
             self._attendant.sweep(errand)
-        if time.monotonic() >= self._next_standstill:
-            self._next_standstill = time.monotonic() + STANDSTILL_SECONDS
-            self._look_for_standstill([errand.run_id for errand in errands])
-        if self.ending or self._want == "stop":
+        if self._presence.ending or self._want == "stop":
             return False
         if away is not None:
             raise away
@@ -165,15 +123,10 @@ class Head:
         given = self._dispatch.give(free) if free > 0 else 0
         return bool(self.terms.stay or errands or over or given or self.registry.runs.ls("state:queued", limit=1))
 
-    def _look_for_standstill(self, run_ids: Sequence[int]) -> None:
-        """Tell, once, of a run that goes on and finishes no epoch."""
-        for run in self.registry.runs.by_ids(run_ids):
-            if (text := self._standstill.look(run)) is not None:
-                say(f"run {run.key}: {text}")
-                self.registry.runs.stalled(run.id, run.attempt, text)
 
-    def _on_signal(self, *_: object) -> None:
-        self.ending = True
+def _away_for_a_while(error: OSError) -> str:
+    """Of a network file system, or of a disk that is full."""
+    return str(as_disk_full(error, "giving runs to other machines") or error)
 
 
 def main() -> int:

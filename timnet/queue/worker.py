@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import time
 from contextlib import suppress
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from timnet import settings as settings_module
-from timnet.errors import OUT_OF_ROOM, DiskFull, RegistryBusy, TimnetError, UnknownName, as_disk_full, no_room
+from timnet.errors import OUT_OF_ROOM, DiskFull, TimnetError, UnknownName, as_disk_full, no_room
 from timnet.machine.priority import step_back_as_session
 from timnet.notices.teller import Teller
 from timnet.queue import liveness
@@ -25,6 +24,7 @@ from timnet.queue.engines import local
 from timnet.queue.engines.engine import Phase, Status
 from timnet.queue.logs import say
 from timnet.queue.places import PlacesHere
+from timnet.queue.presence import Presence
 from timnet.queue.stall import Standstill, Unheard
 from timnet.registry import Registry
 from timnet.settings import Settings, parse_jobs
@@ -32,7 +32,6 @@ from timnet.settings import Settings, parse_jobs
 TICK_SECONDS = 0.1
 CHORE_SECONDS = 1.0
 GRACE_SECONDS = 30.0
-DISK_FULL_SECONDS = 5.0
 NO_ROOM = "no space left on the disk while training"
 
 
@@ -47,9 +46,8 @@ class Worker:
         self.uid = uid
         self.tasks: dict[str, local.Task] = {}
         self._engine = local.LocalEngine(registry, settings, say)
-        self.ending = False
+        self._presence = Presence(registry, uid, local.NAME)
         self._want: str | None = None
-        self._hindered = ""
         self._next_chores = 0.0
         self._standstill = Standstill()
         self._unheard = Unheard()
@@ -59,47 +57,17 @@ class Worker:
 
     def run(self) -> None:
         """Work until done."""
-        lock = liveness.try_lock(self.registry.paths.worker_lock(self.uid))
-        assert lock is not None, "a fresh worker's lock cannot be held"
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        step_back_as_session(self.settings.nice)
-        say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
-        self.registry.workers.add(self.uid, local.NAME, liveness.proof_of(os.getpid()), self.jobs)
-        try:
-            while self._turn_or_wait():
-                time.sleep(TICK_SECONDS)
-        finally:
-            self._end_tasks()
-            self._engine.close()
-            self._places.close()
-            self._teller.close()
-            say(f"worker {self.uid} ended")
-            with suppress(TimnetError):
-                self.registry.workers.ended(self.uid)
-            self.registry.paths.worker_lock(self.uid).unlink(missing_ok=True)
-            liveness.unlock(lock)
-
-    def _turn_or_wait(self) -> bool:
-        """One turn; where nothing can be written, say so and try again later: the runs wait, nothing is lost."""
-        try:
-            return self._turn()
-        except (DiskFull, RegistryBusy) as error:
-            self._say_once(str(error))
-        except OSError as error:  # a log or a lock that could not be made
-            full = as_disk_full(error, "starting runs")
-            if full is None:
-                raise
-            self._say_once(str(full))
-        time.sleep(DISK_FULL_SECONDS)
-        return not self.ending
-
-    def _say_once(self, line: str) -> None:
-        """Say what hinders, and not again as long as it does."""
-        if line != self._hindered:
-            say(line)
-        self._hindered = line
+        with self._presence.shown(self.jobs, self._places.stop.set):
+            step_back_as_session(self.settings.nice)
+            say(f"worker {self.uid} takes up to {self.jobs} runs at once from {self.registry.paths.db}")
+            try:
+                self._presence.work(self._turn, TICK_SECONDS, _no_room_to_start)
+            finally:
+                self._end_tasks()
+                self._engine.close()
+                self._places.close()
+                self._teller.close()
+                say(f"worker {self.uid} ended")
 
     def _turn(self) -> bool:
         """One look at everything; False when it is time to end."""
@@ -112,12 +80,12 @@ class Worker:
             self._look_at_runs()
             self._memory_kills.look()
             self._teller.look()
-        if self.ending or self._want == "stop":
+        if self._presence.ending or self._want == "stop":
             return False
         if self._want == "drain":
             return bool(self.tasks)
         self._settle_places()
-        claimed = False if self.ending else self._fill()
+        claimed = False if self._presence.ending else self._fill()
         return bool(self.stay or self.tasks or claimed or self._waits_for_later())
 
     def _settle_places(self) -> None:
@@ -209,9 +177,11 @@ class Worker:
             with suppress(TimnetError):
                 self._bury(job, status)
 
-    def _on_signal(self, *_: object) -> None:
-        self.ending = True
-        self._places.stop.set()
+
+def _no_room_to_start(error: OSError) -> str | None:
+    """Of a log or a lock that could not be made."""
+    full = as_disk_full(error, "starting runs")
+    return str(full) if full else None
 
 
 def main() -> int:
