@@ -11,7 +11,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -150,6 +150,20 @@ class Code:
             ("platform", f"Python {self.python} on {self.system} {self.machine}"),
         ]
         return [(name, value) for name, value in rows if value]
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Name and value of each part that two of these can be compared by; digests are shortened."""
+        commit = self.commit.text if self.commit else ""
+        parts = {
+            "timnet": self.version,
+            "commit": f"{commit} {self.diff[:SHORT]}" if self.diff else commit,
+            "source": self.source[:SHORT],
+            "Python": self.python,
+            "platform": f"{self.system} {self.machine}",
+            **dict(self.libraries),
+        }
+        return {name: value for name, value in parts.items() if value}
 
     @property
     def program(self) -> str:
@@ -321,6 +335,21 @@ def _changes(commit: Commit, paths: RegistryPaths) -> str:
 
 
 # comparing it
+
+
+def differing(codes: Sequence[Code | None]) -> dict[str, tuple[str | None, ...]]:
+    """What is not the same in all that are known: name -> one value each, None where there is none.
+
+    It says nothing of a side whose code is not known.
+    """
+    named = [None if code is None else code.named for code in codes]
+    known = [one for one in named if one is not None]
+    names = dict.fromkeys(name for one in known for name in one)
+    return {
+        name: tuple(None if one is None else one.get(name) for one in named)
+        for name in names
+        if len({one.get(name) for one in known}) > 1
+    }
 
 
 @dataclass(frozen=True, slots=True)

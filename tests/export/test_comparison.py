@@ -10,9 +10,12 @@ from timnet.errors import BadInput, UnknownName
 from timnet.evaluation.bootstrap import SPEAKERS, UTTERANCES
 from timnet.evaluation.paired import corrected_t, mcnemar
 from timnet.export.comparison import compare
+from timnet.export.comparison_file import side_objects
+from timnet.export.comparison_words import NONE, rows_of
 from timnet.export.contract import to_json
 from timnet.export.contract_comparison import comparison_object
 from timnet.protocols import make_folds
+from timnet.provenance import Commit, on_disk
 from timnet.records import TrainingConfig
 from timnet.registry import Registry
 
@@ -61,6 +64,27 @@ def test_the_same_folds_are_tested_in_pairs(own):
     assert side.interval is not None
     assert (side.pooled.n, side.interval.unit, side.interval.n) == (70, SPEAKERS, 10)
     assert side.interval.war.low <= side.pooled.war <= side.interval.war.high
+
+
+def test_code_that_differs_is_named_and_unknown_code_says_nothing(own):
+    corpus, old = add_corpus(own), on_disk().code
+    commits = [Commit("1" * 40), Commit("1" * 40, changed=True, diff="a" * 64)]
+    libraries = [{**dict(old.libraries), "numpy": version} for version in ("1.26.4", "2.1.0")]
+    codes = [
+        replace(old, commit=commit, libraries=tuple(sorted(those.items())))
+        for commit, those in zip(commits, libraries, strict=True)
+    ]
+    first, later, imported, same = (add_experiment(own, corpus, code=code).id for code in [*codes, None, codes[0]])
+    found = compare(own, [first, later, imported])
+    assert found.code == {
+        "commit": ("1" * 12, f"{'1' * 12} with changes {'a' * 12}", None),
+        "numpy": ("1.26.4", "2.1.0", None),
+    }
+    rows = {row.name: row.cells for row in rows_of(found)}
+    assert rows["numpy"] == ("1.26.4", "2.1.0", NONE)
+    assert comparison_object(found)["code"]["numpy"] == ["1.26.4", "2.1.0", None]
+    assert [one["code numpy"] for one in side_objects(found)] == ["1.26.4", "2.1.0", None]
+    assert compare(own, [first, imported]).code == compare(own, [first, same]).code == {}
 
 
 def test_only_folds_that_both_have_finished_count(own):

@@ -18,6 +18,7 @@ from timnet.evaluation.summary import FoldScores, Summary, summarise
 from timnet.export.evidence import FoldEvidence, interval_of, pooled_of, tested_folds
 from timnet.export.results import finished, scores_of
 from timnet.protocols import make_folds
+from timnet.provenance import differing
 from timnet.records import CorpusRecord, Experiment, Run, RunState
 from timnet.registry import Registry
 
@@ -96,10 +97,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """``settings``: name -> one value a side, only where these differ. ``differences``: each against the first."""
+    """``settings``: name -> one value a side, only where these differ. ``differences``: each against the first.
+
+    ``code``: the same of the program, libraries and platform that they were queued with (:func:`provenance.differing`).
+    """
 
     sides: tuple[Side, ...]
     settings: dict[str, tuple[Any, ...]]
+    code: dict[str, tuple[str | None, ...]]
     differences: tuple[Difference, ...]
 
 
@@ -119,7 +124,9 @@ def compare(registry: Registry, keys: Sequence[str | int]) -> Comparison:
     read = [_read(registry, name) for name in names]
     differences = tuple(_difference(read[0], later) for later in read[1:])
     sides = tuple(one.side for one in read)
-    return Comparison(sides, differing_settings([side.experiment for side in sides]), differences)
+    experiments = [side.experiment for side in sides]
+    code = differing([registry.experiments.code(one.id) for one in experiments])
+    return Comparison(sides, differing_settings(experiments), code, differences)
 
 
 def differing_settings(experiments: Sequence[Experiment]) -> dict[str, tuple[Any, ...]]:

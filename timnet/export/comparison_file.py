@@ -69,6 +69,7 @@ def side_objects(comparison: Comparison) -> list[Object]:
                 "war_sd": number(scores.war.sd),
                 **_difference_values(difference),
                 **{name: values[place] for name, values in comparison.settings.items()},
+                **{f"code {name}": values[place] for name, values in comparison.code.items()},
             }
         )
     return objects

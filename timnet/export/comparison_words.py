@@ -50,6 +50,7 @@ def rows_of(comparison: Comparison, *, folds: bool = False) -> list[FactRow]:
         *_differences(comparison),
         *(_folds(comparison) if folds else []),
         *(FactRow(clean(name), tuple(clean(str(one)) for one in values), strong=True) for name, values in settings),
+        *(FactRow(name, tuple(one or NONE for one in values), strong=True) for name, values in comparison.code.items()),
         FactRow("corpus", tuple(clean(one.corpus) for one in experiments)),
         FactRow("preset", tuple(clean(one.preset) for one in experiments)),
         FactRow("seed", tuple(str(one.seed) for one in experiments)),

@@ -15,6 +15,7 @@ def comparison_object(comparison: Comparison) -> Object:
     return {
         "experiments": [_side_object(side) for side in comparison.sides],
         "settings": {name: list(values) for name, values in comparison.settings.items()},
+        "code": {name: list(values) for name, values in comparison.code.items()},
         "differences": [_difference_object(one) for one in comparison.differences],
     }
 
