@@ -32,6 +32,18 @@ def all_of(worker: int) -> list[psutil.Process]:
     return [psutil.Process(worker), *psutil.Process(worker).children(recursive=True)]
 
 
+def stop_between_writes(processes: list[psutil.Process], gate: Path) -> None:
+    """One that is stopped within a write keeps all others from writing, as it should."""
+    while True:
+        for process in processes:
+            process.suspend()
+        if not liveness.is_held(gate):
+            return
+        for process in processes:
+            process.resume()
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(not warm.possible(), reason="this system does not fork training processes")
 @pytest.mark.parametrize(
     "asleep", [8.0, pytest.param(65.0, marks=pytest.mark.chaos(weight=0))], ids=["seconds", "a minute"]
@@ -47,12 +59,9 @@ def test_a_worker_that_is_stopped_with_its_children_loses_nothing_to_another(tmp
         with Registry.open(db) as registry:
             wait_until(lambda: all(run.epoch >= 2 for run in registry.runs.ls()), 120, "for epochs")
             stopped = all_of(workers[0].pid)
-            for process in stopped:
-                process.suspend()
-            epochs = [run.epoch for run in registry.runs.ls()]
-            if max(epochs) < EPOCHS - 5:  # one stopped within a write keeps others from writing, as it should
-                other = start_worker(db, tmp_path, "tests.faults.dozing", 2)
-                workers.append(other)
+            stop_between_writes(stopped, registry.paths.gate)
+            if max(run.epoch for run in registry.runs.ls()) < EPOCHS - 5:
+                workers.append(start_worker(db, tmp_path, "tests.faults.dozing", 2))
             time.sleep(asleep)
             for process in stopped:
                 process.resume()

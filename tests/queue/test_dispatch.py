@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,18 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.remote.stand_in import UTTERANCES, small_registry
+from tests.queue.processes import wait_until
+from tests.remote.stand_in import UTTERANCES, fill_cache, small_registry
 from tests.support import add_corpus, add_experiment
 from timnet import settings as settings_module
-from timnet.errors import BadInput, DiskFull
+from timnet.errors import BadInput, DiskFull, Stopped
 from timnet.features.build import wanted_of
 from timnet.features.cache import FeatureCache
 from timnet.paths import AttemptPaths
 from timnet.provenance import loaded
 from timnet.queue import dispatch as dispatch_module
+from timnet.queue import shipping
 from timnet.queue.dispatch import Dispatch
 from timnet.queue.engines.engine import EngineAway, Phase, Status
-from timnet.records import Run, RunState
+from timnet.records import CorpusRecord, Run, RunState
 from timnet.remote.parcel import Parcel
 
 
@@ -94,9 +97,75 @@ def test_sixty_runs_of_a_corpus_read_it_once(desk: Desk, monkeypatch: pytest.Mon
         assert sorted(item for some in tests for item in some) == list(range(UTTERANCES))
     cache, wanted = FeatureCache(desk.shared), wanted_of(corpus)
     assert cache.lookup(wanted.key, wanted.shape) is not None
-    assert [line for line in desk.said if "bringing its features" in line] == [
-        f"EMODB: bringing its features to {desk.shared}"
-    ]
+    assert [line for line in desk.said if "features" in line] == [f"EMODB: its features are in {desk.shared}"]
+
+
+class Slow:
+    """Extraction that lasts until it may end, or is stopped; ``error`` is what it then raises."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.may_end, self.begun, self.error = threading.Event(), [], None  # type: ignore[var-annotated]
+        self.stopped = False
+        self._made, self._found = shipping.features_of, shipping.find_features
+        monkeypatch.setattr(shipping, "features_of", self._make)
+        monkeypatch.setattr(shipping, "find_features", self._find)
+
+    def _find(self, corpus: CorpusRecord, root: Path) -> Path | None:
+        return None if corpus.name == "EMODB" and not self.may_end.is_set() else self._found(corpus, root)
+
+    def _make(self, corpus: CorpusRecord, root: Path, stop: threading.Event) -> Path:
+        self.begun.append(corpus.name)
+        while not self.may_end.wait(0.01):
+            if stop.is_set():
+                self.stopped = True
+                raise Stopped("stopped")
+        if self.error:
+            raise self.error
+        return self._made(corpus, root)
+
+
+def test_while_the_features_of_one_corpus_are_made_the_runs_of_others_are_given(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(monkeypatch)
+    assert desk.dispatch.give(3) == 0
+    other = add_corpus(desk.registry, "SAVEE", utterances=UTTERANCES + 7)
+    fill_cache(desk.settings.cache, other)
+    add_experiment(desk.registry, other, folds=3)
+    assert [desk.dispatch.give(4), desk.dispatch.give(4)] == [3, 0]
+    assert {run.corpus for run in desk.runs() if run.state is RunState.RUNNING} == {"SAVEE"}
+    assert {run.attempt for run in desk.runs() if run.corpus == "EMODB"} == {0}, "no attempt is spent on waiting"
+    slow.may_end.set()
+    wait_until(lambda: desk.dispatch.give(4) == 4, 20, "for runs to be given")
+    assert slow.begun == ["EMODB"]
+    desk.dispatch.close()
+
+
+def test_features_that_cannot_be_made_fail_their_runs_and_are_tried_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(monkeypatch)
+    assert desk.dispatch.give(1) == 0
+    slow.error = BadInput("x.wav is gone")
+    slow.may_end.set()
+    monkeypatch.setattr(slow, "_found", lambda *_: None)
+    wait_until(lambda: desk.dispatch.give(1) == 1, 20, "for a run to be taken")
+    [failed] = [run for run in desk.runs() if run.state is RunState.FAILED]
+    assert failed.error == "x.wav is gone"
+    slow.error = None
+    wait_until(lambda: desk.dispatch.give(1) == 1, 20, "for a run to be given")
+    assert len([run for run in desk.runs() if run.state is RunState.RUNNING]) == 1
+    assert slow.begun == ["EMODB", "EMODB"]
+    desk.dispatch.close()
+
+
+def test_a_head_that_ends_ends_the_extraction_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    desk.dispatch.give(1)
+    wait_until(lambda: slow.begun, 20, "for the extraction to begin")
+    desk.dispatch.close()
+    assert slow.stopped
+    assert desk.states() == {RunState.QUEUED}
 
 
 def test_a_job_is_told_with_what_code_its_run_was_queued(desk: Desk) -> None:

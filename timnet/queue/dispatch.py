@@ -6,20 +6,20 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from timnet.errors import DiskFull, RegistryBusy, TimnetError
-from timnet.features.build import Wanted, features_of, wanted_of
+from timnet.features.build import Wanted, wanted_of
 from timnet.features.cache import FeatureCache
-from timnet.files import replacing, write_text
+from timnet.files import write_text
 from timnet.paths import AttemptPaths
 from timnet.protocols import Fold, make_folds
 from timnet.queue import liveness
 from timnet.queue.engines.engine import EngineAway, RemoteEngine
+from timnet.queue.shipping import Shipping
 from timnet.records import CorpusRecord, EventKind, Experiment, RunState
 from timnet.registry import Registry
 from timnet.registry.runs import Claim
@@ -75,6 +75,8 @@ class Dispatch:
         self._worker = worker
         self._say = say
         self._features = FeatureCache(shared)
+        self._shipping = Shipping(settings.cache, shared, say)
+        self._shipped: set[int] = set()  # the corpora whose features jobs see, or that may fail for want of them
         self._next_try = 0.0
         self._patience = 0.0
         # a registry's corpora and experiments do not change once they are there
@@ -107,7 +109,7 @@ class Dispatch:
             raise FileNotFoundError(2, f"the shared folder {self._shared} is not there")
         claimed: list[_Packed] = []
         try:
-            while len(claimed) < most and (one := self._claim()) is not None:
+            while len(claimed) < most and (one := self._next()) is not None:
                 claimed.append(one)
             packed = [one for one in claimed if self._pack(one)]
             jobs = self._engine.submit([one.folder for one in packed]) if packed else []
@@ -122,9 +124,39 @@ class Dispatch:
             self._say(f"run {one.claim.key}: attempt {one.claim.attempt} is {self._engine.name} job {job}")
         return len(claimed)
 
-    def _claim(self) -> _Packed | None:
-        """Take the next waiting run and note its folder, in one transaction. Its lock must be free, and is let go."""
+    def close(self) -> None:
+        """End what is at work for runs that were not given yet."""
+        self._shipping.close()
+
+    def _next(self) -> _Packed | None:
+        """Take the next waiting run whose corpus's features jobs see; those of the others come meanwhile."""
+        while True:
+            passed: set[int] = set()
+            one = self._claim(passed)
+            come = {corpus_id for corpus_id in passed if self._is_shipped(corpus_id)}
+            self._shipped |= come
+            if one is not None or not come:
+                return one
+
+    def _is_shipped(self, corpus_id: int) -> bool:
+        try:
+            data = self._data(corpus_id)
+            return self._shipping.is_over(data.corpus, data.wanted)
+        except TimnetError:  # what packs a run says so, of this run
+            return True
+
+    def _claim(self, passed: set[int]) -> _Packed | None:
+        """Take a waiting run and note its folder, in one transaction. Its lock must be free, and is let go.
+
+        The corpora that were ``passed`` over are added, as nothing that takes time may be asked in a transaction.
+        """
         paths, runs = self._registry.paths, self._registry.runs
+
+        def is_ready(corpus_id: int) -> bool:
+            if corpus_id not in self._shipped:
+                passed.add(corpus_id)
+            return corpus_id in self._shipped
+
         lock = None
         try:
             with self._registry.db.write():
@@ -133,6 +165,7 @@ class Dispatch:
                     liveness.proof_of(os.getpid()),
                     self._engine.name,
                     self._worker,
+                    is_ready,
                 )
                 if found is None:
                     return None
@@ -162,7 +195,11 @@ class Dispatch:
         plan = self._plan(run.experiment_id)
         data = self._data(plan.experiment.corpus_id)
         fold = plan.folds[run.fold - 1]
-        self._ship_features(data)
+        try:
+            self._shipping.finish(data.corpus, data.wanted)
+        except BaseException:
+            self._shipped.discard(plan.experiment.corpus_id)
+            raise
         ours, theirs = self._registry.paths.run(run.uid), one.folder
         shutil.rmtree(theirs.folder, ignore_errors=True)
         theirs.engine.mkdir(parents=True)
@@ -203,20 +240,6 @@ class Dispatch:
         folds = make_folds(experiment.protocol, utterances, experiment.folds, experiment.seed, experiment.config.inner)
         code = self._registry.experiments.code(experiment_id)
         return _Plan(experiment, folds, None if code is None else code.to_dict())
-
-    def _ship_features(self, data: _Data) -> None:
-        """Have the features where jobs see them, once for all runs: another name of the same file where that can be."""
-        wanted, name = data.wanted, data.corpus.name
-        if self._features.lookup(wanted.key, wanted.shape) is not None:
-            return
-        self._say(f"{name}: bringing its features to {self._shared}")
-        source, target = features_of(data.corpus, self._settings.cache), self._features.path_of(wanted.key)
-        with suppress(OSError):
-            target.unlink(missing_ok=True)  # it was not what it should be
-            os.link(source, target)
-            return
-        with source.open("rb") as stream, replacing(target) as copy:
-            shutil.copyfileobj(stream, copy, 1 << 20)
 
     def _take_back(self, one: _Packed, why: str) -> None:
         self._registry.runs.reap(

@@ -73,6 +73,7 @@ class Head:
                 try:
                     self._presence.work(self._turn, LOOK_SECONDS, _away_for_a_while)
                 finally:
+                    self._dispatch.close()
                     self._teller.close()
                     left = len(self.registry.elsewhere.open(self.engine.name))
                     say(f"head {self.uid} ended{f'; {left} runs go on without it' if left else ''}")

@@ -243,10 +243,16 @@ class Runs:
     # what workers do
 
     def claim(
-        self, lock: Callable[[str], int | None], proof: ProcessProof, engine: str, worker: str | None
+        self,
+        lock: Callable[[str], int | None],
+        proof: ProcessProof,
+        engine: str,
+        worker: str | None,
+        ready: Callable[[int], bool] = lambda _: True,
     ) -> tuple[Claim, int] | None:
         """Take the next waiting run: its lock first (``lock(uid)`` gives a descriptor or None), then its row.
 
+        Runs of a corpus (its row's id) that is not ``ready`` are passed over. Both are asked within the transaction.
         Returns the claim and the lock's descriptor, or None when nothing can be started now. No run waits longer than
         :data:`LONGEST_WAIT` after a crash, even where the clock was set back since.
         """
@@ -255,11 +261,14 @@ class Runs:
         try:
             with self.db.write():
                 candidates = self.db.changed(
-                    "SELECT id, uid FROM runs WHERE state = 'queued' AND NOT (not_before > ? AND not_before <= ?) "
+                    "SELECT id, uid, (SELECT corpus_id FROM experiments WHERE experiments.id = experiment_id) AS corpus "
+                    "FROM runs WHERE state = 'queued' AND NOT (not_before > ? AND not_before <= ?) "
                     "ORDER BY priority DESC, place, id LIMIT 16",
                     (time_now, time_now + LONGEST_WAIT),
                 )
                 for candidate in candidates:
+                    if not ready(candidate["corpus"]):
+                        continue
                     descriptor = lock(candidate["uid"])
                     if descriptor is not None:
                         return self._start(candidate["id"], proof, engine, worker), descriptor
