@@ -49,8 +49,13 @@ def open_regular(path: Path, *, follow: bool = True) -> BinaryIO:
 
 def read_json(path: Path, most: int = MOST_BYTES) -> Any:
     """A file's JSON. Raises :class:`OSError` as :func:`read_bounded` does, :class:`ValueError` for what is no JSON."""
+    return parse_json(read_bounded(path, most).decode("utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """The value that a text is the JSON of. Raises :class:`ValueError` for what is none, or nested too deeply."""
     try:
-        found = json.loads(read_bounded(path, most).decode("utf-8"))
+        found = json.loads(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     refuse_deep(found)

@@ -61,6 +61,10 @@ def test_a_browser_on_this_machine_is_answered(host: str, origin: str | None, ad
         ("", None, "127.0.0.1", "no host"),
         ("[::1", None, "127.0.0.1", "no host"),
         ("h:port", None, "127.0.0.1", "no host"),
+        ("evil.example.org@localhost", None, "127.0.0.1", "no host"),
+        ("[::1]evil.example.org:8000", None, "127.0.0.1", "no host"),
+        ("localhost/evil.example.org", None, "127.0.0.1", "no host"),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000/evil", "127.0.0.1", "another site"),
     ],
 )
 def test_others_are_refused(host: str | None, origin: str | None, address: str, why: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -296,6 +298,17 @@ def test_a_broken_file_of_studies_is_one_line(registry: Registry) -> None:
     registry.paths.tuning.write_text("no database at all, but long enough to be taken for one" * 30)
     search = search_of(registry, wished())
     with pytest.raises(BadInput, match=r"cannot use the studies in .*move the file away") as caught:
+        opened(registry, search)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("told", ["no JSON", "[1]", "[" * 100_000, "7" * 5000])
+def test_a_study_that_somebody_else_has_written_is_one_line(registry: Registry, told: str) -> None:
+    search = search_of(registry, wished())
+    opened(registry, search)
+    with closing(sqlite3.connect(registry.paths.tuning)) as studies, studies:
+        studies.execute("UPDATE study_user_attributes SET value_json = ? WHERE key = 'definition'", (json.dumps(told),))
+    with pytest.raises(BadInput, match=r"what study .* is cannot be read; begin another with --study NAME") as caught:
         opened(registry, search)
     assert str(caught.value).isprintable()
 

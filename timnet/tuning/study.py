@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from timnet.bounded import parse_json
 from timnet.errors import BadInput, as_disk_full
 from timnet.text import clean
 from timnet.tuning.space import Choice, Range, Space
@@ -77,7 +78,7 @@ class Study:
             self._study.set_user_attr("definition", json.dumps(definition, sort_keys=True))
             self._study.set_user_attr("token", secrets.token_hex(4))
         else:
-            _check_same(name, json.loads(known), definition)
+            _check_same(name, _definition(known, name, path), definition)
 
     @property
     def token(self) -> str:
@@ -243,6 +244,16 @@ def _suggested(trial: optuna.trial.Trial, one: Range | Choice) -> Any:
     if one.whole:
         return trial.suggest_int(one.name, int(one.low), int(one.high), log=one.log)
     return trial.suggest_float(one.name, one.low, one.high, log=one.log)
+
+
+def _definition(known: str, name: str, path: Path) -> Mapping[str, Any]:
+    try:
+        found = parse_json(known)
+    except (ValueError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise BadInput(f"{path}: what study {name} is cannot be read; begin another with --study NAME")
+    return found
 
 
 def _check_same(name: str, known: Mapping[str, Any], definition: Mapping[str, Any]) -> None:

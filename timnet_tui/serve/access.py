@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 from timnet.errors import BadInput
 
 LEAST_TOKEN = 8
+_PLACE = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\[\]@:/?#\\\s]+)(?::\d{0,5})?")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -83,12 +85,13 @@ def _same(given: str, wanted: str) -> bool:
 
 
 def _split(address: str) -> tuple[str, int | None] | None:
-    """Host and port of a URL, None for what is none. The port that a scheme has by itself is left out."""
+    """Host and port of a URL that has nothing else, else None. The port that a scheme has by itself is left out."""
     try:
         parts = urlsplit(address)
         port, host = parts.port, parts.hostname
     except ValueError:
         return None
-    if not host:
+    # urlsplit overlooks what stands behind a bracket, and takes a user's name before the host
+    if not host or not _PLACE.fullmatch(parts.netloc) or parts.path or parts.query or parts.fragment:
         return None
     return host, None if port in (80, 443) else port

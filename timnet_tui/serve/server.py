@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.http_exceptions import HttpProcessingError
 from textual_serve.download_manager import DownloadManager
 
+from timnet.bounded import parse_json
 from timnet.errors import BadInput
 from timnet_tui.serve.access import Access
 from timnet_tui.serve.session import Session, bounded
@@ -307,8 +307,8 @@ def _size(width: str | None, height: str | None) -> tuple[int, int]:
         return 80, 24
 
 
-def _envelope(message: Any) -> object:
+def _envelope(message: WSMessage) -> object:
     try:
-        return message.json()
+        return parse_json(message.data)
     except ValueError:
         return None
