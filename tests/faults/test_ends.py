@@ -195,12 +195,11 @@ def test_how_soon_another_worker_goes_on_with_a_killed_one_s_run(place: Place, f
     place.work("--stay")
     took: list[float] = []
     for attempt in range(1, 9):
-        known = place.run(1).epoch
+        known = place.run(1).epoch  # three crashes without an epoch between would end the run
+        place.until(lambda: place.run(1).attempt == attempt and place.run(1).epoch > known, "for an epoch")  # noqa: B023
         owner = place.workers[-1]
         place.work("--stay")
         place.until(lambda: len(liveness.workers(place.registry)) == 2, "for the next worker")
-        # three crashes without an epoch between would end the run
-        place.until(lambda: place.run(1).attempt == attempt and place.run(1).epoch > known, "for an epoch")  # noqa: B023
         owner.kill()
         began = time.monotonic()
         place.until(lambda: place.run(1).attempt > attempt, "for the run to be taken over")  # noqa: B023
