@@ -53,7 +53,7 @@ demo: install
 
 test: lint
 	@# in their own order, as files of few tests are the longest ones and would come last
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # TeX Live is large, so it is installed for these alone
 TEX := texlive-latex-base texlive-latex-recommended

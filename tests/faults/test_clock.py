@@ -46,7 +46,7 @@ def stop_between_writes(processes: list[psutil.Process], gate: Path) -> None:
 
 @pytest.mark.skipif(not warm.possible(), reason="this system does not fork training processes")
 @pytest.mark.parametrize(
-    "asleep", [8.0, pytest.param(65.0, marks=pytest.mark.chaos(weight=0))], ids=["seconds", "a minute"]
+    "asleep", [6.0, pytest.param(65.0, marks=pytest.mark.chaos(weight=0))], ids=["seconds", "a minute"]
 )
 def test_a_worker_that_is_stopped_with_its_children_loses_nothing_to_another(tmp_path: Path, asleep: float) -> None:
     """As a machine that is suspended, or a container that is frozen, but for what goes on beside it."""
