@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -52,14 +53,26 @@ def read_json(path: Path, most: int = MOST_BYTES) -> Any:
     return parse_json(read_bounded(path, most).decode("utf-8"))
 
 
-def parse_json(text: str) -> Any:
-    """The value that a text is the JSON of. Raises :class:`ValueError` for what is none, or nested too deeply."""
+def parse_json(text: str, *, finite: bool = False) -> Any:
+    """The value that a text is the JSON of; ``finite`` takes no number that is not, such as NaN or 1e999.
+
+    Raises :class:`ValueError` for what is none, or nested too deeply.
+    """
     try:
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=_no_constant, parse_float=_finite) if finite else json.loads(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     refuse_deep(found)
     return found
+
+
+def _no_constant(text: str) -> float:
+    raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    return _no_constant(text) if math.isinf(found) else found  # 1e999
 
 
 def refuse_deep(value: Any) -> None:

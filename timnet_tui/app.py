@@ -15,6 +15,7 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from timnet.settings import Settings
@@ -208,10 +209,8 @@ class TimnetApp(App[None]):
     def toast(self, ended: CommandEnded) -> None:
         """Show an answer as text, never as markup."""
         text = f"{ended.text}\nu takes it back" if ended.undo else ended.text
-        if ended.failed:
-            self.notify(text, severity="warning", timeout=COMPLAINT_SECONDS, markup=False)
-        else:
-            self.notify(text, markup=False)
+        severity: SeverityLevel = "warning" if ended.failed else "information"
+        self.notify(text, severity=severity, timeout=COMPLAINT_SECONDS if ended.failed else None, markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy through the terminal, and through tmux where it stands between (:mod:`timnet_tui.clipboard`)."""

@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from timnet.queue import service
-from timnet.records import Run
+from timnet.records import Run, RunState
 from timnet.registry import Registry
 from timnet.registry.taking_back import take_back
 from timnet.settings import Jobs
 from timnet.states import Command
 from timnet_tui import wording
-from timnet_tui.attempts import attempt, failed
+from timnet_tui.attempts import attempt
 from timnet_tui.messages import CommandEnded, Undo
 
 
@@ -45,9 +45,12 @@ def unapply(db: Path, command: Command, before: Sequence[Run]) -> CommandEnded:
 
 
 def start_worker(db: Path, jobs: Jobs) -> CommandEnded:
-    """Start a worker that outlives this terminal."""
-    try:
+    """Start a worker that outlives this terminal, where anything waits for one."""
+
+    def job(registry: Registry) -> CommandEnded:
+        if not registry.runs.counts()[RunState.QUEUED]:
+            return CommandEnded("nothing waits, so a worker would end at once", failed=True)
         pid = service.start_worker(db, jobs)
-    except Exception as error:  # told to the user; the screen stays
-        return failed(error)
-    return CommandEnded(f"a worker has started (pid {pid}, {wording.at_once(jobs)})")
+        return CommandEnded(f"a worker has started (pid {pid}, {wording.at_once(jobs)})")
+
+    return attempt(db, job)

@@ -10,7 +10,7 @@ from pathlib import Path
 from timnet.queue import service
 from timnet.queue.enqueue import enqueue
 from timnet.queue.plan import Request, plan
-from timnet.records import Worker
+from timnet.records import RunState, Worker
 from timnet.registry import Registry
 from timnet.registry.lineup import Held, Move, Spot
 from timnet.settings import Jobs
@@ -106,29 +106,39 @@ def _put_back(db: Path, spots: Sequence[Spot]) -> CommandEnded:
 WHERE = {Move.UP: "up", Move.DOWN: "down", Move.TOP: "to the top", Move.BOTTOM: "to the end"}
 
 
-def hold_all(db: Path) -> CommandEnded:
-    """Pause all that wait, and ask all that train to pause."""
+def hold_or_release(db: Path) -> CommandEnded:
+    """Pause all that wait, and ask all that train to pause; where nothing does either, queue all that is paused again.
+
+    Which of the two it is, the registry says: what a screen shows of it may be older than the key.
+    """
 
     def job(registry: Registry) -> CommandEnded:
-        held = registry.lineup.hold_all()
-        told = [f"paused {_counted(len(held.paused), 'run')}"] if held.paused else []
-        told += [f"asked {_counted(len(held.asked), 'run')} to pause after the epoch"] if held.asked else []
-        if not told:
-            return CommandEnded("nothing to hold: all were asked to pause already", failed=True)
-        said = "\n".join([", ".join(told), *service.unheard(registry, registry.runs.by_ids(held.asked))])
-        return CommandEnded(said, undo=Undo("the queue", partial(release_all, db, held)))
+        counts = registry.runs.counts()
+        if counts[RunState.QUEUED] or counts[RunState.RUNNING]:
+            return _hold_all(db, registry)
+        if counts[RunState.PAUSED]:
+            return _released(registry.lineup.release())
+        return CommandEnded("nothing waits, trains or is paused", failed=True)
 
     return attempt(db, job)
 
 
-def release_all(db: Path, held: Held | None = None) -> CommandEnded:
-    """Queue what is paused again: everything, or what was ``held``."""
+def _hold_all(db: Path, registry: Registry) -> CommandEnded:
+    held = registry.lineup.hold_all()
+    told = [f"paused {_counted(len(held.paused), 'run')}"] if held.paused else []
+    told += [f"asked {_counted(len(held.asked), 'run')} to pause after the epoch"] if held.asked else []
+    if not told:
+        return CommandEnded("nothing to hold: all were asked to pause already", failed=True)
+    said = "\n".join([", ".join(told), *service.unheard(registry, registry.runs.by_ids(held.asked))])
+    return CommandEnded(said, undo=Undo("the queue", partial(_release_held, db, held)))
 
-    def job(registry: Registry) -> CommandEnded:
-        freed = registry.lineup.release(held)
-        return CommandEnded(f"{_counted(len(freed.paused) + len(freed.asked), 'run')} released")
 
-    return attempt(db, job)
+def _release_held(db: Path, held: Held) -> CommandEnded:
+    return attempt(db, lambda registry: _released(registry.lineup.release(held)))
+
+
+def _released(freed: Held) -> CommandEnded:
+    return CommandEnded(f"{_counted(len(freed.paused) + len(freed.asked), 'run')} released")
 
 
 def end_worker(db: Path, worker: Worker, *, drain: bool) -> CommandEnded:

@@ -257,13 +257,14 @@ async def test_what_is_marked_is_acted_on_at_once(db: Path) -> None:
 
 @proves("runs.start_worker")
 async def test_a_worker_is_asked_for_only_where_something_waits(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from timnet_tui import commands
-    from timnet_tui.messages import CommandEnded
-
-    monkeypatch.setattr(commands, "start_worker", lambda _db, jobs: CommandEnded(f"started {jobs}"))
+    monkeypatch.setattr("timnet.queue.service.start_worker", lambda _db, jobs: 4700 + jobs)
     async with shown(db) as pilot:
         await pilot.press("w")
-        await until(pilot, lambda: "started" in toasts(pilot))
+        await until(pilot, lambda: "a worker has started (pid 47" in toasts(pilot))
+        with Registry.open(db) as registry:
+            registry.lineup.hold_all()
+        await pilot.press("w")
+        await until(pilot, lambda: "nothing waits, so a worker would end at once" in toasts(pilot))
 
 
 @proves("runs.tags", "runs.note", "anywhere.undo")

@@ -268,7 +268,7 @@ def _check_run(archive: Zipped, run: BundledRun, new: NewExperiment, tested: dic
     if tested is not None and run.predictions:
         if {one.item for one in run.predictions} != tested.get(run.fold):
             raise BadInput("its predictions are not of the utterances that its fold tests")
-        truth = [new.corpus.classes.index(utterance.label) for utterance in new.corpus.utterances]
+        truth = new.corpus.labels()
         if any(one.truth != truth[one.item] for one in run.predictions):
             raise BadInput("its predictions' true classes are not those of the corpus")
     _check_files(archive, run, new)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import re
 import stat
 import zipfile
@@ -13,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from timnet.bounded import refuse_deep
+from timnet.bounded import parse_json
 from timnet.errors import BadInput
 from timnet.text import clean
 
@@ -127,17 +125,6 @@ class Zipped:
 
     def _json(self, name: str, data: bytes) -> Any:
         try:
-            found = json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_float=_finite)
-            refuse_deep(found)
-        except (ValueError, RecursionError):
+            return parse_json(data.decode("utf-8"), finite=True)
+        except ValueError:
             raise BadInput(f"{self._where}: {name} is no JSON; fetch the bundle again") from None
-        return found
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(text)
-
-
-def _finite(text: str) -> float:
-    found = float(text)
-    return _no_constant(text) if math.isinf(found) else found  # 1e999

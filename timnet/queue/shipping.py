@@ -33,7 +33,8 @@ class Shipping:
             return coming.done()
         if self._is_there(wanted):
             return True
-        if self._linked(corpus, wanted):
+        source = find_features(corpus, self._ours)
+        if source is not None and self._linked(source, wanted):
             self._say(f"{corpus.name}: its features are in {self._theirs.folder.parent}")
             return True
         self._say(f"{corpus.name}: bringing its features to {self._theirs.folder.parent}, while other runs are given")
@@ -56,11 +57,9 @@ class Shipping:
     def _is_there(self, wanted: Wanted) -> bool:
         return self._theirs.lookup(wanted.key, wanted.shape) is not None
 
-    def _linked(self, corpus: CorpusRecord, wanted: Wanted) -> bool:
-        """Another name of the same file, where it is made and that can be: it takes no time."""
-        source, target = find_features(corpus, self._ours), self._theirs.path_of(wanted.key)
-        if source is None:
-            return False
+    def _linked(self, source: Path, wanted: Wanted) -> bool:
+        """Another name of the same file, where that can be: it takes no time."""
+        target = self._theirs.path_of(wanted.key)
         try:
             target.unlink(missing_ok=True)  # it was not what it should be
             os.link(source, target)
@@ -70,7 +69,7 @@ class Shipping:
 
     def _bring(self, corpus: CorpusRecord, wanted: Wanted) -> None:
         source = features_of(corpus, self._ours, stop=self._stop)
-        if self._linked(corpus, wanted):
+        if self._linked(source, wanted):
             return
         with source.open("rb") as stream, replacing(self._theirs.path_of(wanted.key)) as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)

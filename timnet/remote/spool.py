@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from timnet.bounded import open_regular
+from timnet.bounded import open_regular, parse_json
 from timnet.clock import now
 from timnet.errors import Fenced, TimnetError, as_disk_full
 from timnet.paths import AttemptPaths
@@ -254,7 +254,7 @@ def _read(path: Path, offset: int, most: int) -> bytes:
 
 
 def _line(raw: bytes, end: int) -> Line:
-    told = json.loads(raw, parse_constant=_refuse)
+    told = parse_json(raw.decode("utf-8"), finite=True)
     time_ = told.pop("time")
     if not _TIME.fullmatch(time_):
         raise ValueError("no time as timnet writes it")
@@ -263,7 +263,3 @@ def _line(raw: bytes, end: int) -> Line:
     if not isinstance(do, str):
         raise TypeError("what was done is no text")
     return Line(do, time_, told, end)
-
-
-def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number")

@@ -16,7 +16,6 @@ from timnet.corpora.spec import KNOWN, canonical
 from timnet.registry import Registry
 from timnet.sources import Source, name_of, read_source, register_source
 from timnet.text import clean
-from timnet_tui.attempts import failed
 from timnet_tui.corpus_work import counting
 from timnet_tui.jobs import Job, Report, Work
 from timnet_tui.messages import CommandEnded
@@ -221,9 +220,6 @@ def _read(name: str, path: Path, length: str | None, skip: bool, report: Report,
 
 
 def _registered(db: Path, source: Source) -> CommandEnded:
-    try:
-        with Registry.open(db) as registry:
-            record = register_source(registry, source)
-    except Exception as error:  # told to the user; it does not end the interface
-        return failed(error)
+    with Registry.open(db) as registry:
+        record = register_source(registry, source)
     return CommandEnded(f"{clean(record.name)} is registered: {len(record.utterances)} utterances")

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from timnet.records import Run, RunState
+from timnet.records import Run
 from timnet.states import Command
 from timnet_tui import commands, wording
 from timnet_tui.actions import Place
 from timnet_tui.messages import CommandEnded
 from timnet_tui.screens.confirm import Confirm
-from timnet_tui.snapshot import Health, Snapshot
+from timnet_tui.snapshot import Snapshot
 from timnet_tui.watch import Watch
 from timnet_tui.widgets.key_line import KeyLine
 from timnet_tui.widgets.status import StatusStrip
@@ -131,12 +131,8 @@ class RegistryScreen(Screen[None]):
 
     def action_start_worker(self) -> None:
         """Start a worker, after a question where one works already."""
-        snapshot = self.timnet.snapshot
-        readable = snapshot is not None and snapshot.health is Health.OK
-        if snapshot is None or not readable or (snapshot.depth and not snapshot.count(RunState.QUEUED)):
-            self.timnet.toast(CommandEnded("nothing waits, so a worker would end at once", failed=True))
-            return
-        count = sum(worker.want is None for worker in snapshot.workers)
+        workers = self.timnet.snapshot.workers if self.timnet.snapshot else ()
+        count = sum(worker.want is None for worker in workers)
         jobs = self.timnet.settings.jobs_asked
         question = None
         if count:

@@ -315,14 +315,7 @@ class QueueScreen(ListingScreen):
 
     def action_hold_all(self) -> None:
         """Pause everything; where nothing is left to pause, resume everything."""
-        snapshot = self.timnet.snapshot
-        counts = {state: snapshot.count(state) if snapshot else 0 for state in RunState}
-        if counts[RunState.QUEUED] or counts[RunState.RUNNING]:
-            self.in_thread(partial(queueing.hold_all, self.timnet.db))
-        elif counts[RunState.PAUSED]:
-            self.in_thread(partial(queueing.release_all, self.timnet.db))
-        else:
-            self.timnet.toast(CommandEnded("nothing waits, trains or is paused", failed=True))
+        self.in_thread(partial(queueing.hold_or_release, self.timnet.db))
 
     # workers
 
