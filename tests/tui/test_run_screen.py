@@ -599,4 +599,4 @@ async def test_terminals_of_any_size_show_something(registry: Registry) -> None:
             for key in ("e", "o", "f", "f"):
                 await pilot.press(key)
             assert screen.has_class("wide") is (size[0] >= 120)
-            assert "2.1 EMODB" in text_of(app) or size[0] < 40
+            await until(pilot, lambda: "2.1 EMODB" in text_of(app) or app.size.width < 40)

@@ -65,7 +65,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         self._match()
         self._measure()
         if self._following:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
+            self.scroll_end(animate=False, immediate=True, x_axis=False, force=True)
         self.refresh()
 
     @property
@@ -149,7 +149,7 @@ class Lines(ScrollView, Generic[Item], can_focus=True):
         if centre and not top <= self._place < top + height:
             top = self._place - height // 2
         y = min(max(top, self._place - height + 1), self._place)
-        self.scroll_to(y=max(0, y), animate=False, immediate=True)
+        self.scroll_to(y=max(0, y), animate=False, immediate=True, force=True)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """A pane scrolled to its end follows it; one scrolled away from it stays where it is."""
