@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from textual.events import Click
 from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from timnet.records import Run, RunState
@@ -17,9 +16,10 @@ from timnet_tui.widgets.drawn import DrawnLines
 from timnet_tui.widgets.grid_layout import STRIDE, GridLayout, Widths, layout
 from timnet_tui.widgets.grid_lines import Look, experiment, header
 from timnet_tui.widgets.paged import at_place
+from timnet_tui.widgets.scrolled import Scrolled
 
 
-class FoldGrid(ScrollView, can_focus=True, inherit_bindings=False):
+class FoldGrid(Scrolled, can_focus=True, inherit_bindings=False):
     """The selection is an experiment and a fold, not a place: rows that appear above do not move it.
 
     Experiments are counted by their place, 0 for the newest. Only a page of them is here; a place outside it

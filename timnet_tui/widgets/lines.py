@@ -10,16 +10,16 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.events import Click
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from timnet_tui.palette import Palette, ink, palette_of
 from timnet_tui.render import line_of, style
+from timnet_tui.widgets.scrolled import Scrolled
 
 Item = TypeVar("Item")
 
 
-class Lines(ScrollView, Generic[Item], can_focus=True):
+class Lines(Scrolled, Generic[Item], can_focus=True):
     """Shows items, each as the line that ``to_line`` makes of it when it comes into view.
 
     A pane that ``follows`` stays at its end: while the last line is in view, new lines scroll in; once a user has

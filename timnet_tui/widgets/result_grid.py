@@ -7,7 +7,6 @@ from rich.text import Text
 from textual.events import Click
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from timnet.export.tables import Cell, Table
@@ -15,12 +14,13 @@ from timnet.text import clean
 from timnet_tui.palette import Palette, palette_of
 from timnet_tui.render import fit, line_of, style, wrapped
 from timnet_tui.result_text import cell_lines
+from timnet_tui.widgets.scrolled import Scrolled
 
 #: columns with two scores (or one) in a cell, the widest columns, and names of rows
 NARROWEST, WIDEST, LABEL = {2: 23, 1: 18}, 44, 24
 
 
-class ResultGrid(ScrollView, can_focus=True, inherit_bindings=False):
+class ResultGrid(Scrolled, can_focus=True, inherit_bindings=False):
     """The selection is a row and a column by their names, so it stays where new ones appear."""
 
     DEFAULT_CSS = "ResultGrid { width: 1fr; height: 1fr; overflow-x: hidden; }"

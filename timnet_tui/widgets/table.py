@@ -12,13 +12,13 @@ from rich.style import Style
 from textual.events import Click
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from timnet_tui.palette import RGB, Palette, palette_of
 from timnet_tui.render import fit, style
 from timnet_tui.widgets.drawn import DrawnLines
 from timnet_tui.widgets.paged import at_place
+from timnet_tui.widgets.scrolled import Scrolled
 
 #: before the first column: where the selection and marks are shown
 GUTTER = 2
@@ -93,7 +93,7 @@ class _Widths:
         return _Widths(found)
 
 
-class RowTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
+class RowTable(Scrolled, Generic[Row], can_focus=True, inherit_bindings=False):
     """The selection is a row, not a place: rows that appear above do not move it.
 
     Places count from 0. A place outside the page that is wanted is selected as soon as its page comes. Columns
