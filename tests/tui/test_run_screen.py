@@ -108,6 +108,16 @@ async def test_all_folds_and_back_to_this_one(registry: Registry) -> None:
         await until(pilot, lambda: [run.key for run in screen.targets()] == ["2.2"])
 
 
+async def test_folds_are_turned_as_often_as_the_key_was_pressed(registry: Registry) -> None:
+    async with opened(registry, "2.2") as (_app, pilot, screen):
+        for turn in (screen.action_next_fold, screen.action_next_fold, screen.action_previous_fold):
+            turn()  # before any of them has been read
+        await until(pilot, lambda: [run.key for run in screen.targets()] == ["2.3"])
+        screen.action_whole()
+        screen.action_next_fold()
+        await until(pilot, lambda: [run.key for run in screen.targets()] == ["2.3"])
+
+
 async def test_enter_on_a_whole_experiment_opens_all_folds_and_escape_selects_it_again(registry: Registry) -> None:
     app = TimnetApp(registry.paths.db, Settings())
     async with app.run_test(size=NARROW) as pilot:

@@ -54,6 +54,8 @@ class RunScreen(CurveActions, RegistryScreen):
         self._run_id = run_id
         self._whole = whole
         self._shown: Detail | Whole | None = None
+        #: the folds of the experiment, also while another of them is being read
+        self._folds: tuple[int, ...] = ()
 
     def body(self) -> ComposeResult:
         """A title, two charts, the panes."""
@@ -112,6 +114,7 @@ class RunScreen(CurveActions, RegistryScreen):
             self.query_one("#title", Static).update(Text("this run is not in the registry any more"))
         elif shown != self._shown:
             self._shown = shown
+            self._folds = tuple(fold.id for fold in shown.folds)
             self._show_all(shown)
 
     def _show_all(self, shown: Detail | Whole) -> None:
@@ -167,13 +170,11 @@ class RunScreen(CurveActions, RegistryScreen):
         self._turn(-1)
 
     def _turn(self, step: int) -> None:
-        if self._shown is None:
-            return
-        ids = [fold.id for fold in self._shown.folds]
         if self._whole:  # from all folds to the one that was looked at, so that no key does nothing
             self._look_at(self._run_id, whole=False)
-        elif len(ids) > 1:
-            self._look_at(ids[(ids.index(self._run_id) + step) % len(ids)], whole=False)
+        elif self._run_id in self._folds and len(self._folds) > 1:
+            place = self._folds.index(self._run_id) + step
+            self._look_at(self._folds[place % len(self._folds)], whole=False)
 
     def action_whole(self) -> None:
         """From a fold to all of them, and back."""
@@ -182,6 +183,8 @@ class RunScreen(CurveActions, RegistryScreen):
     def _look_at(self, run_id: int, *, whole: bool) -> None:
         self._run_id, self._whole, self._shown = run_id, whole, None
         self.rewatch()
+        if self.timnet.snapshot is not None:
+            self.show(self.timnet.snapshot)  # there and back again: it is the answer already
 
     # curves
 
