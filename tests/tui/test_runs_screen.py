@@ -43,6 +43,7 @@ async def shown(db: Path, size: tuple[int, int] = (100, 30)) -> AsyncIterator[Pi
         await until(pilot, lambda: app.snapshot is not None)
         await pilot.press("2")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen) and table(pilot).row is not None)
+        await until(pilot, lambda: screen(pilot)._page.exact)  # the first rows come before all have been counted
         yield pilot
 
 
