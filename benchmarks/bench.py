@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from timnet.cores import pinned
+from timnet.cores import cores, pinned
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "build" / "bench-venv" / "bin" / "python"
@@ -157,6 +157,17 @@ class Bench:
             for child, found in zip(children, samples, strict=True):
                 found.append(child.ask(what))
         return samples
+
+
+@contextmanager
+def others_busy() -> Iterator[None]:
+    """As many other programs as there are cores, each of which wants one whole: a machine that is shared."""
+    with ExitStack() as stack:
+        for _ in range(cores()):
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+            stack.callback(other.wait)
+            stack.callback(other.kill)
+        yield
 
 
 def middle(samples: Sequence[Sample], part: str) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.bench import ONE_THREAD, Bench, Child, Row, Sample, Subject, compared
+from benchmarks.bench import ONE_THREAD, Bench, Child, Row, Sample, Subject, compared, others_busy
 from benchmarks.shapes import BATCH, SHAPES
 from timnet.cores import cores
 
@@ -18,15 +18,18 @@ LEGACY, TORCH = "legacy Keras, `fit`", "PyTorch, eager"
 
 
 def measure(bench: Bench) -> Iterator[Row]:
-    """Rows for each shape, with all threads and with one."""
+    """Rows for each shape, with all threads and with one; and for one of them while others use the machine as well."""
     for shape in SHAPES:
         for threads in (0, 1):
             if bench.quick and (shape, threads) != ("EMODB", 1):
                 continue
             yield from _of(bench, shape, threads)
+    if not bench.quick:
+        with others_busy():
+            yield from _of(bench, "EMODB", 0, "all threads, others busy", steps_only=True)
 
 
-def _of(bench: Bench, shape: str, threads: int) -> Iterator[Row]:
+def _of(bench: Bench, shape: str, threads: int, how: str | None = None, *, steps_only: bool = False) -> Iterator[Row]:
     rows = SHAPES[shape].train // (IEMOCAP_SHARE if shape == "IEMOCAP" else 1)
     common = {"shape": shape, "rows": rows, "steps": STEPS[shape]}
     files = {**common, "folder": str(bench.scratch)}
@@ -39,11 +42,11 @@ def _of(bench: Bench, shape: str, threads: int) -> Iterator[Row]:
     if shape == "EMODB":
         torch = {**common, "threads": threads}
         subjects.append(Subject(TORCH, "benchmarks.peers.eager:subject", torch, where, peer=True))
-    how = "1 thread" if threads else "all threads"
+    how = how or ("1 thread" if threads else "all threads")
     with bench.children(subjects) as children:
         found = bench.in_turn(children, "steps")
         yield from _rows(f"step, {shape}, {how}", children, found, STEPS[shape], ASKED.get((shape, threads)))
-        if not threads:
+        if not (threads or steps_only):
             both = children[:2]
             share = f", {rows} rows" if shape == "IEMOCAP" else ""
             yield from _rows(f"epoch, {shape}{share}, {how}", both, bench.in_turn(both, "epoch"), 1, None)
