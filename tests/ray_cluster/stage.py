@@ -16,7 +16,6 @@ from tests.remote import stage as remote
 from tests.support import REPOSITORY
 from timnet.paths import AttemptPaths
 from timnet.records import Run, RunState
-from timnet.remote.spool import read_lines
 
 PATIENCE = 1500.0
 LOOK_SECONDS = 0.1
@@ -66,7 +65,7 @@ class Stage(remote.Stage):
         for place in self.cluster.folder.glob("n*/timnet-*/*/*-a*"):
             folder, node = AttemptPaths(place), int(place.parts[-4][1:])
             if place.name in running and (not nodes or node in nodes) and not folder.outcome.exists():
-                epochs, pid = read(folder)
+                epochs, pid = remote.progress(folder)
                 if epochs > 2:
                     found.append(There(running[place.name], node, folder, epochs, pid))
         return sorted(found, key=lambda one: one.epochs)
@@ -91,12 +90,3 @@ def stage_in(folder: Path, cluster: Cluster) -> Iterator[Stage]:
     stage = Stage(folder, cluster)
     with stage.played():
         yield stage
-
-
-def read(folder: AttemptPaths) -> tuple[int, int]:
-    """Epochs that an attempt has finished, and its training process; none where it is over or did not begin."""
-    try:
-        lines = read_lines(folder.spools()[-1], 0)[0]
-        return sum(line.do == "epoch" for line in lines), int(lines[0].values["pid"])
-    except (FileNotFoundError, IndexError):
-        return 0, 0

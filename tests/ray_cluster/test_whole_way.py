@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.ray_cluster.conftest import Cluster
-from tests.ray_cluster.stage import Stage, There, read, stage_in
+from tests.ray_cluster.stage import Stage, There, stage_in
+from tests.remote.stage import progress
 from timnet.records import RunState
 from timnet.registry import Registry
 from timnet.states import Command
@@ -97,7 +98,7 @@ def _goes_on_without_a_head(stage: Stage) -> None:
     before = stage.training()
 
     def moved() -> bool:
-        return all(one.folder.outcome.exists() or read(one.folder)[0] > one.epochs for one in before)
+        return all(one.folder.outcome.exists() or progress(one.folder)[0] > one.epochs for one in before)
 
     stage.wait(moved, "epochs without a head")
     assert {run.id: (run.state, run.epoch) for run in stage.runs()} == known

@@ -13,9 +13,11 @@ from tests.faults.storm import outcome
 from tests.support import add_experiment
 from tests.training.conftest import make_corpus
 from timnet.corpora.service import add_corpus
+from timnet.paths import AttemptPaths
 from timnet.presets import PRESETS
 from timnet.records import Run, RunState
 from timnet.registry import Registry
+from timnet.remote.spool import read_lines
 
 SMALL = {"tabs": 2, "filters": 4, "batch_size": 4, "check_every": 3, "dropout": 0.3}
 FOR_EVER = 10**6
@@ -122,3 +124,12 @@ class Stage:
                 if process.poll() is None:
                     process.kill()
                 process.wait()
+
+
+def progress(folder: AttemptPaths) -> tuple[int, int]:
+    """Epochs that an attempt has finished, and its training process; none where it is over or did not begin."""
+    try:
+        lines = read_lines(folder.spools()[-1], 0)[0]
+        return sum(line.do == "epoch" for line in lines), int(lines[0].values["pid"])
+    except (FileNotFoundError, IndexError):
+        return 0, 0

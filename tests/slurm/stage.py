@@ -16,7 +16,6 @@ from tests.slurm.cluster import Cluster
 from tests.support import REPOSITORY
 from timnet.paths import AttemptPaths
 from timnet.records import Run, RunState
-from timnet.remote.spool import read_lines
 
 PATIENCE = 1200.0
 
@@ -70,7 +69,7 @@ class Stage(remote.Stage):
 
     def training(self, starts: int = 1) -> list[tuple[Run, AttemptPaths]]:
         """Those that have finished some epochs in their ``starts``-th process, or a later one."""
-        return [(run, folder) for run, folder in self.folders() if epochs_in(folder, starts) > 2]
+        return [(run, at) for run, at in self.folders() if len(at.spools()) >= starts and remote.progress(at)[0] > 2]
 
     def wait(self, reached: Callable[[], object], what: str) -> None:
         """Until something is reached; what Slurm has taken back meanwhile starts again at once."""
@@ -106,19 +105,3 @@ def stage_in(folder: Path, cluster: Cluster, network: Network) -> Iterator[Stage
     stage = Stage(folder, cluster, network)
     with stage.played():
         yield stage
-
-
-def epochs_in(folder: AttemptPaths, start: int) -> int:
-    """How many epochs the latest process of an attempt has finished, where it is the ``start``-th or a later one."""
-    spools = folder.spools()
-    if len(spools) < start or not spools:
-        return 0
-    try:
-        return sum(line.do == "epoch" for line in read_lines(spools[-1], 0)[0])
-    except FileNotFoundError:  # the head has just taken it in
-        return 0
-
-
-def pid_of(folder: AttemptPaths) -> int:
-    """The training process of an attempt."""
-    return int(read_lines(folder.spools()[-1], 0)[0][0].values["pid"])

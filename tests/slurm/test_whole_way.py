@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.remote.stage import progress
 from tests.slurm.cluster import Cluster
-from tests.slurm.stage import PRETENDED, REAL, Stage, epochs_in, pid_of, stage_in
+from tests.slurm.stage import PRETENDED, REAL, Stage, stage_in
 from timnet.records import RunState
 from timnet.registry import Registry
 from timnet.states import Command
@@ -88,7 +89,7 @@ def _cancel_the_endless(stage: Stage) -> None:
 def _kill_one(stage: Stage) -> None:
     stage.wait(stage.training, "one that trains")
     run, folder = stage.training()[0]
-    os.kill(pid_of(folder), signal.SIGKILL)
+    os.kill(progress(folder)[1], signal.SIGKILL)
     stage.wait(lambda: any(one.id == run.id and one.attempt == 2 for one in stage.runs()), "second attempt")
 
 
@@ -110,5 +111,5 @@ def _kill_the_head(stage: Stage) -> None:
     stage.heads[-1].wait()
     known = {run.id: run.epoch for run in stage.runs()}
     stage.wait(
-        lambda: any(epochs_in(folder, 1) > known[run.id] for run, folder in stage.folders()), "job without a head"
+        lambda: any(progress(folder)[0] > known[run.id] for run, folder in stage.folders()), "job without a head"
     )
