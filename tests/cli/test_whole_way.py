@@ -22,9 +22,9 @@ import pytest
 from tests.corpora.recordings import EMODB_WAVS, needs_emodb
 from tests.support import REPOSITORY
 
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(900)]
 
-PATIENCE = 180.0
+PATIENCE = 600.0
 
 
 class Place:

@@ -13,6 +13,7 @@ import pytest
 from tests.slurm.cluster import NODES, Cluster
 from tests.slurm.pretend import Pretended, prepare
 from tests.support import REPOSITORY
+from tests.training.conftest import lives
 from timnet.errors import BadInput
 from timnet.paths import AttemptPaths
 from timnet.queue.engines.engine import EngineAway, Phase, Status
@@ -99,7 +100,7 @@ def test_a_killed_process_is_told_from_one_that_ended(cluster: Cluster, shared: 
     status = one(engine, job)
     assert (status.reason, status.exit_status) == ("FAILED, killed by SIGKILL", -signal.SIGKILL)
     assert not status.blameless
-    assert not training.is_running() or training.status() == psutil.STATUS_ZOMBIE
+    cluster.wait(lambda: not lives(training), "end of the training process, which ends in its own time")
 
 
 def test_the_controller_is_restarted(cluster: Cluster, shared: Path) -> None:

@@ -140,7 +140,8 @@ class Disturbance:
     seen: dict[str, object]
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Whether a process is there and has not ended."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -202,7 +203,7 @@ class Disturber:
         worker.kill()
         worker.wait()
         left = (orphan, warm)
-        orphaned = wait_until(lambda: not any(map(_lives, left)), 20, "for the orphans to leave")
+        orphaned = wait_until(lambda: not any(map(lives, left)), 20, "for the orphans to leave")
         wait_until(lambda: liveness.reap(self.registry, 5), 20, "for the run to be reaped")
         self.seen[name] = (run, self.run, orphaned, time.monotonic() - killed)
 
