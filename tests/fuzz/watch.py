@@ -48,10 +48,11 @@ def watching(folder: Path) -> Iterator[list[str]]:
         _hooked = True
     _seen.clear()
     _folder = os.path.realpath(folder)
+    compiled, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a module that a reader is the first to import
     try:
         yield _seen
     finally:
-        _folder = None
+        _folder, sys.dont_write_bytecode = None, compiled
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:
