@@ -26,10 +26,10 @@ def measure(bench: Bench) -> Iterator[Row]:
             yield from _of(bench, shape, threads)
     if not bench.quick:
         with others_busy():
-            yield from _of(bench, "EMODB", 0, "all threads, others busy", steps_only=True)
+            yield from _of(bench, "EMODB", 0, busy=True)
 
 
-def _of(bench: Bench, shape: str, threads: int, how: str | None = None, *, steps_only: bool = False) -> Iterator[Row]:
+def _of(bench: Bench, shape: str, threads: int, *, busy: bool = False) -> Iterator[Row]:
     rows = SHAPES[shape].train // (IEMOCAP_SHARE if shape == "IEMOCAP" else 1)
     common = {"shape": shape, "rows": rows, "steps": STEPS[shape]}
     files = {**common, "folder": str(bench.scratch)}
@@ -42,11 +42,11 @@ def _of(bench: Bench, shape: str, threads: int, how: str | None = None, *, steps
     if shape == "EMODB":
         torch = {**common, "threads": threads}
         subjects.append(Subject(TORCH, "benchmarks.peers.eager:subject", torch, where, peer=True))
-    how = how or ("1 thread" if threads else "all threads")
+    how = ("1 thread" if threads else "all threads") + (", others busy" if busy else "")
     with bench.children(subjects) as children:
         found = bench.in_turn(children, "steps")
         yield from _rows(f"step, {shape}, {how}", children, found, STEPS[shape], ASKED.get((shape, threads)))
-        if not (threads or steps_only):
+        if not (threads or busy):
             both = children[:2]
             share = f", {rows} rows" if shape == "IEMOCAP" else ""
             yield from _rows(f"epoch, {shape}{share}, {how}", both, bench.in_turn(both, "epoch"), 1, None)

@@ -93,15 +93,17 @@ class RegistryScreen(Screen[None]):
 
     def repaint(self) -> None:
         """Show everything again, in the colours of another theme."""
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Show the newest snapshot, where there is one."""
         if self.ready and self.timnet.snapshot is not None:
             self.take(self.timnet.snapshot)
 
     def on_screen_resume(self) -> None:
         """Catch up with what came while another screen was on top."""
-        if self.ready:
-            self.rewatch()
-            if self.timnet.snapshot is not None:
-                self.take(self.timnet.snapshot)
+        self.rewatch()
+        self.catch_up()
 
     def rewatch(self) -> None:
         """Tell the poller what to look at now; only the screen on top has a say."""

@@ -183,8 +183,7 @@ class RunScreen(CurveActions, RegistryScreen):
     def _look_at(self, run_id: int, *, whole: bool) -> None:
         self._run_id, self._whole, self._shown = run_id, whole, None
         self.rewatch()
-        if self.timnet.snapshot is not None:
-            self.show(self.timnet.snapshot)  # there and back again: it is the answer already
+        self.catch_up()  # there and back again: the answer is there already
 
     # curves
 
